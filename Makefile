@@ -1,0 +1,75 @@
+# Everything that can be done here, as verbs. Nothing but make and Python 3.11 or newer is needed; the rest sets itself up.
+
+ENGINE ?= embedded# what the log is kept in
+ARGS ?=# more for the orderly command: make run ARGS="--port 9000"
+
+ORDERLY := .venv/bin/orderly
+RUNTIME := .venv/.runtime-ready
+DEV := .venv/.dev-ready
+PACKAGES := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+
+export PYTHON
+run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo up down status test check unit simulation process-tests bench lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(DEV) ## Make .venv with everything, tools included
+
+run: $(RUNTIME) ## Start everything, tell the story of five orders, and stay until Ctrl-C
+	@$(ORDERLY) run --engine $(ENGINE) $(ARGS)
+
+demo: $(RUNTIME) ## The same story, and exit: non-zero if an order ended otherwise than it should
+	@$(ORDERLY) demo --engine $(ENGINE) $(ARGS)
+
+up: $(RUNTIME) ## Start the platform in the background
+	@$(ORDERLY) up --detach --engine $(ENGINE) $(ARGS)
+
+down: $(RUNTIME) ## Stop it
+	@$(ORDERLY) down $(ARGS)
+
+status: $(RUNTIME) ## Show services, ports, memory and health
+	@$(ORDERLY) status $(ARGS)
+
+test: check unit simulation process-tests ## Check everything there is to check
+
+check: $(DEV) ## Lint, formatting, types, and which package may import which
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy libs services tests bench
+	.venv/bin/lint-imports
+
+unit: $(DEV) ## Unit and contract tests
+	.venv/bin/pytest -n auto -m "not process and not simulation"
+
+simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
+	.venv/bin/pytest -m simulation
+
+process-tests: $(DEV) ## The real processes, killed and frozen while they work
+	.venv/bin/pytest -m process
+
+bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/README.md, in about twelve minutes
+	@.venv/bin/python bench/embedded.py $(ARGS)
+
+lock: ## Write requirements/*.lock again from the pyproject.toml files
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml -o requirements/runtime.lock
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml pyproject.toml --group dev \
+	    -c requirements/runtime.lock -o requirements/dev.lock
+
+clean: ## Remove environments and caches; the platform's data stays where it is
+	rm -rf .venv .venv-tools .*_cache .hypothesis
+	find libs services tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	--no-annotate --no-emit-package orderly-common --no-emit-package orderly-laws
+
+$(RUNTIME): requirements/runtime.lock requirements/setup.sh $(PACKAGES)
+	@sh requirements/setup.sh runtime
+	@touch $@
+
+$(DEV): requirements/dev.lock requirements/setup.sh $(PACKAGES)
+	@sh requirements/setup.sh dev
+	@touch $@ $(RUNTIME)
