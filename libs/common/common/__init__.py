@@ -1,0 +1,1 @@
+"""What every Orderly service stands on: one concept a file, no business rule."""

@@ -1,0 +1,5 @@
+"""The event log in the memory of one process."""
+
+from common.eventlog.memory.log import MemoryLog
+
+__all__ = ["MemoryLog"]

@@ -1,0 +1,102 @@
+"""Is it alive, is it ready, has it started: named checks that mean something, on a plain port of their own.
+
+    /livez     the process can still make progress: a failure means "restart me"
+    /readyz    it can serve now: a failure means "send nobody to me", for as long as it lasts
+    /startupz  it has restored what it needs; after that it never fails again
+
+A check is a function that returns None when all is well, else what is wrong. Checks are cheap and never wait.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+
+Probe = Callable[[], str | None]
+
+_log = structlog.get_logger("health")
+
+
+@dataclass
+class Health:
+    """The checks of one process. `draining` makes it unready, whatever the checks say."""
+
+    live: dict[str, Probe] = field(default_factory=dict)
+    ready: dict[str, Probe] = field(default_factory=dict)
+    draining: bool = False
+    started: bool = False
+
+    def livez(self) -> dict[str, str | None]:
+        return _run(self.live)
+
+    def readyz(self) -> dict[str, str | None]:
+        found = _run(self.ready)
+        if self.draining:
+            found["draining"] = "this process is about to end"
+        self.started = self.started or not any(found.values())
+        return found
+
+    def startupz(self) -> dict[str, str | None]:
+        return {} if self.started else self.readyz()
+
+
+def _run(probes: dict[str, Probe]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name, probe in probes.items():
+        try:
+            found[name] = probe()
+        except Exception as error:  # a check that cannot look has seen nothing good
+            _log.warning("check failed", check=name, error=repr(error))
+            found[name] = f"cannot be checked: {type(error).__name__}"
+    return found
+
+
+class Pulse:
+    """The heartbeat of a loop that must never hang: `beat` in the loop, `check` in the probe."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        self._last = time.monotonic()
+
+    def check(self) -> str | None:
+        silent = time.monotonic() - self._last
+        return f"no progress for {silent:.0f} s" if silent > self._longest else None
+
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The ASGI application of the plain port: the three probes and nothing else (T13)."""
+    routes = {"/livez": health.livez, "/readyz": health.readyz, "/startupz": health.startupz}
+
+    async def admin(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        route = routes.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        checks = route() if route else None
+        if checks is None:
+            status, body = 404, b'{"type":"about:blank","title":"Not Found","status":404}'
+        else:
+            status = 503 if any(checks.values()) else 200
+            verdict = "ok" if status == 200 else "failing"
+            shown = {name: reason or "ok" for name, reason in checks.items()}
+            body = msgspec.json.encode({"status": verdict, "checks": shown})
+        kind = b"application/problem+json" if checks is None else b"application/json"
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
+
+    return admin

@@ -1,0 +1,198 @@
+"""The single writer of its partitions: each input is decided once, and a batch of decisions is one transaction.
+
+    poll ─ decide(state, input) ─ evolve(state, event) ─▶ one transaction: history, requests, dead letters, input offsets
+                                                        └▶ then, and only then: memory, timers, effects
+
+- State lives in memory and is staged: an aborted transaction leaves no trace there.
+- Every input leaves exactly one history record, or one dead letter if it cannot be handled (laws L11, L12).
+- A due timer is an input like any other. A restored state brings its timers and its unfinished effects with it.
+- Every few seconds the aggregates that changed are checkpointed (see checkpoint.py).
+
+Not thread-safe: one thread calls `step` again and again. Deterministic, given the log, the clock and the order of calls.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+import structlog
+
+from common import checkpoint, topology
+from common.checkpoint import Aggregate, Shard
+from common.clock import SECOND, Clock, Instant, Millis
+from common.decider import Behaviour, Effect
+from common.errors import OrderlyError
+from common.eventlog import Batch, Consumer, EventLog, Position
+from common.staging import Staged
+
+S = TypeVar("S")
+
+TRANSACTION_RECORDS = 500
+
+Offer = Callable[[str, Effect, bool], None]  # aggregate id, effect, whether it may have been tried before a restart
+
+_log = structlog.get_logger("processor")
+
+
+class Processor(Generic[S]):
+    """Runs one `Behaviour` on the partitions that its consumer owns.
+
+    `offer` is told of every effect that a committed state waits for, possibly more than once. Raises what the log raises
+    (`Fenced`, `Unavailable`): step again, the consumer then reports what was lost and gained.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour[S],
+        log: EventLog,
+        consumer: Consumer,
+        clock: Clock,
+        *,
+        offer: Offer = lambda key, effect, restored: None,
+        checkpoint_every: Millis = 5 * SECOND,
+        batch: int = 200,
+        transaction: int = TRANSACTION_RECORDS,
+    ) -> None:
+        self._behaviour = behaviour
+        self._log = log
+        self._consumer = consumer
+        self._clock = clock
+        self._offer = offer
+        self._checkpoint_every = checkpoint_every
+        self._batch = batch
+        self._transaction = transaction
+        self._shards: dict[int, Shard[S]] = {}
+        self._unrestored: list[int] = []
+        self._agenda: list[tuple[Instant, int, str]] = []  # (when, partition, aggregate id): timers, some of them stale
+        self._farewells: list[tuple[Instant, int, str]] = []  # finished aggregates, and when to forget them
+        self._checkpoint_at = clock() + checkpoint_every
+        self._events = topology.events(behaviour.service)
+        self._partitions = log.topics()[topology.commands(behaviour.service)].partitions
+
+    @property
+    def restored(self) -> bool:
+        """True when the state of every partition that is owned here is in memory, and there is one at least."""
+        return bool(self._shards) and not self._unrestored
+
+    @property
+    def partitions(self) -> list[int]:
+        return sorted(self._shards)
+
+    def step(self, timeout: float = 0.0) -> int:
+        """Handle what one poll brings and what is due; returns how many inputs that were.
+
+        Waits up to `timeout` seconds for something to do. After an exception nothing of the step has happened.
+        """
+        batch = self._consumer.poll(self._patience(timeout), self._batch)
+        staged = Staged(self._behaviour, self._shards, self._partitions, self._clock())
+        try:
+            with self._consumer.transaction() as transaction:  # commits nothing when nothing was polled or is due
+                self._rebalance(batch)
+                for record in batch.records:
+                    staged.consume(record)
+                for partition, key in self._due(staged.now):
+                    staged.fire(partition, key)
+                for written in staged.records:
+                    transaction.send(written)
+        except BaseException:
+            for partition, key in staged.fired:  # the timers of an aborted step are still due
+                heapq.heappush(self._agenda, (staged.now, partition, key))
+            raise
+        self._adopt(staged, transaction.positions)
+        if staged.now >= self._checkpoint_at:
+            self.checkpoint()
+        return staged.inputs
+
+    def checkpoint(self) -> None:
+        """Write what changed since the last one, so that a restart has less to roll forward.
+
+        Only then is forgotten what may be: a tombstone must not reach the log before the marker has passed all that
+        happened to its aggregate, or a restart would take the rest for a gap. So it goes there with the next checkpoint.
+        """
+        now = self._clock()
+        self._checkpoint_at = now + self._checkpoint_every
+        for partition, shard in self._shards.items():
+            records = checkpoint.write(self._behaviour, shard, partition)
+            for start in range(0, len(records), self._transaction):
+                with self._consumer.transaction() as transaction:
+                    for record in records[start : start + self._transaction]:
+                        transaction.send(record)
+            shard.clean()
+        self._forget(now)
+
+    def wake(self) -> None:
+        """Make a waiting step return now; from any thread."""
+        self._consumer.wake()
+
+    def close(self) -> None:
+        """Checkpoint and leave the group, so that the next owner starts at once."""
+        try:
+            self.checkpoint()
+        except OrderlyError as error:  # the successor rolls forward a little more
+            _log.warning("checkpoint at close failed", service=self._behaviour.service, error=str(error))
+        finally:
+            self._consumer.close()
+
+    def _patience(self, timeout: float) -> float:
+        """How long a poll may wait without missing a timer."""
+        due = self._agenda[0][0] if self._agenda else None
+        return timeout if due is None else min(timeout, max(0, due - self._clock()) / 1000)
+
+    def _rebalance(self, batch: Batch) -> None:
+        """Drop what was lost, restore what was gained; what cannot be restored now is tried again with the next step."""
+        for partition in batch.lost:
+            self._shards.pop(partition, None)
+        self._unrestored = sorted({*self._unrestored} - {*batch.lost} | {*batch.gained})
+        if not self._unrestored:
+            return
+        restored = checkpoint.restore(self._behaviour, self._log, self._unrestored)
+        self._shards.update(restored)
+        for partition, shard in restored.items():
+            for key, aggregate in shard.aggregates.items():
+                self._plan(partition, key, aggregate, None, restored=True)
+        _log.info("restored", service=self._behaviour.service, partitions=self._unrestored)
+        self._unrestored = []
+
+    def _due(self, now: Instant) -> Iterator[tuple[int, str]]:
+        """Aggregates whose timer is due. A state that waits for something later, or nothing, made its entry stale."""
+        while self._agenda and self._agenda[0][0] <= now:
+            _, partition, key = heapq.heappop(self._agenda)
+            yield partition, key
+
+    def _adopt(self, staged: Staged[S], positions: Sequence[Position]) -> None:
+        """It is committed: now it is true here too."""
+        for position in positions:
+            if position.topic == self._events:
+                self._shards[position.partition].rolled_to = position.offset + 1
+        for (partition, key), aggregate in staged.aggregates.items():
+            shard = self._shards[partition]
+            before = shard.aggregates.get(key)
+            shard.aggregates[key] = aggregate
+            shard.dirty[key] = None
+            self._plan(partition, key, aggregate, before, restored=False)
+
+    def _plan(
+        self, partition: int, key: str, aggregate: Aggregate[S], before: Aggregate[S] | None, *, restored: bool
+    ) -> None:
+        """Put the state's timer, farewell and effect where they will be found."""
+        wake = self._behaviour.wake(aggregate.state)
+        if wake is not None:
+            heapq.heappush(self._agenda, (wake.at, partition, key))
+        farewell = self._behaviour.forget_at(aggregate.state)
+        if farewell is not None:
+            heapq.heappush(self._farewells, (farewell, partition, key))
+        effect = self._behaviour.effect(aggregate.state)
+        if effect is not None and (before is None or self._behaviour.effect(before.state) != effect):
+            self._offer(key, replace(effect, traceparent=aggregate.trace), restored)
+
+    def _forget(self, now: Instant) -> None:
+        while self._farewells and self._farewells[0][0] <= now:
+            _, partition, key = heapq.heappop(self._farewells)
+            shard = self._shards.get(partition)
+            aggregate = shard.aggregates.get(key) if shard else None
+            if shard is None or aggregate is None:
+                continue
+            due = self._behaviour.forget_at(aggregate.state)
+            if due is not None and due <= now:
+                shard.forget(key)

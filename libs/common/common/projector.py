@@ -1,0 +1,137 @@
+"""Folds events into a read model: data and checkpoint in one write, so a crash anywhere repeats or does nothing.
+
+A projection is pure: `fold(document or None, event) -> document`. A record at or before a document's version is skipped, a
+record that leaves a gap stops the projector: a read model that is wrong is worse than one that is late.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from common import topology
+from common.codec import HistoryFrame, decode_history
+from common.errors import MessageError, OrderlyError
+from common.eventlog import EventLog, Reader, Stored
+from common.readmodel import Document, Entry, ReadModel
+
+_log = structlog.get_logger("projector")
+
+
+class Gap(OrderlyError):
+    """An event is missing between the read model and the log: rebuild it with `orderly replay`."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch does to the read model. `documents` holds those that are being folded, loaded before."""
+
+    documents: dict[str, Document] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
+    def put(self, document: Document) -> None:
+        self.documents[document.key] = document
+        self.touched.add(document.key)
+
+
+class Projection(Protocol):
+    """A service's read model as a fold. `topics` are read from all their partitions."""
+
+    topics: Sequence[str]
+
+    def keys(self, record: Stored) -> Sequence[str]:
+        """The documents that folding this record needs."""
+        ...
+
+    def fold(self, changes: Changes, record: Stored, frame: HistoryFrame | None) -> None:
+        """Put the documents and entries that the record makes. `frame` is decoded for the service's own events only."""
+        ...
+
+
+def advance(stored: Document | None, record: Stored, frame: HistoryFrame) -> bool:
+    """Whether the record is the next one for this document; False: it was folded before. Raises `Gap`."""
+    version = stored.version if stored else 0
+    if frame.version <= version:
+        return False
+    if frame.version - len(frame.events) != version:
+        raise Gap(
+            f"{record.topic}/{record.partition}@{record.offset}: {record.key} is at version {version} in the read model, "
+            f"this record leads to {frame.version} by {len(frame.events)} events; run `orderly replay --switch`"
+        )
+    return True
+
+
+class Projector:
+    """Reads the topics of one projection from where its read model stands. One thread calls `step`."""
+
+    def __init__(self, service: str, projection: Projection, log: EventLog, model: ReadModel) -> None:
+        self._commands = topology.commands(service)
+        self._events = topology.events(service)
+        self._projection = projection
+        self._log = log
+        self._model = model
+        self._reader: Reader | None = None
+        self._generation = ""
+        self._done: Mapping[str, int] = {}  # the model's positions, as of the last step
+
+    def step(self, timeout: float = 0.0, limit: int = 500) -> int:
+        """Fold what is new; waits up to `timeout` seconds for it. Returns how many records that were."""
+        reader = self._open()
+        records = reader.poll(timeout, limit)
+        if records:
+            self._apply(records)
+        return len(records)
+
+    def lag(self) -> int:
+        """Records that are in the log and, as far as the last step knows, not yet in the read model. From any thread."""
+        done = self._done
+        return sum(
+            max(0, end - done.get(f"{topic}/{partition}", 0))
+            for topic in self._projection.topics
+            for partition, end in self._log.end_offsets(topic).items()
+        )
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def restart(self) -> None:
+        """Read again from the read model's own positions: after an error, or when the model was switched."""
+        self.close()
+
+    def _open(self) -> Reader:
+        if self._reader is None or self._model.generation != self._generation:
+            self.close()
+            self._generation = self._model.generation
+            done = self._done = self._model.positions()
+            self._reader = self._log.reader(
+                {
+                    (topic, partition): done.get(f"{topic}/{partition}", 0)
+                    for topic in self._projection.topics
+                    for partition in range(self._log.topics()[topic].partitions)
+                }
+            )
+        return self._reader
+
+    def _apply(self, records: Sequence[Stored]) -> None:
+        wanted = dict.fromkeys(key for record in records for key in self._projection.keys(record))
+        changes = Changes(dict(self._model.load(list(wanted))) if wanted else {})
+        positions: dict[str, int] = {}
+        for record in records:
+            try:
+                frame = decode_history(record.value or b"") if record.topic == self._events else None
+                self._projection.fold(changes, record, frame)
+                if frame is not None and frame.cause.topic == self._commands:
+                    positions[f"{frame.cause.topic}/{frame.cause.partition}"] = frame.cause.offset + 1
+            except MessageError as error:  # no history of ours: the fold moves on, the checker of the laws will name it
+                _log.error("cannot fold", topic=record.topic, offset=record.offset, key=record.key, error=str(error))
+            positions[f"{record.topic}/{record.partition}"] = record.offset + 1
+        try:
+            self._model.apply([changes.documents[key] for key in changes.touched], changes.entries, positions)
+        except BaseException:
+            self.close()  # what was polled must be polled again
+            raise
+        self._done = {**self._done, **positions}

@@ -1,0 +1,216 @@
+"""Runs one service process: its loops in threads, its API and probes on one event loop, and a drain that loses nothing.
+
+On SIGTERM or SIGINT, or when the parent that passed us a pipe is gone: not ready → finish requests in flight → finish and
+commit the batch in work → leave the groups → close the log → exit 0. A second signal changes nothing; kill -9 is safe too.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import uvicorn
+
+from common import health as probes
+from common.errors import Fenced, LogError, Unavailable
+from common.health import Health, Pulse
+from common.http_guard import GuardedProtocol
+from common.settings import Listening
+
+MANY_FILES = 10_000
+
+_log = structlog.get_logger("runtime")
+
+
+class Loop:
+    """A thread that calls `step(timeout)` until it is stopped. An error is logged, `recover`ed from, and retried with
+    back-off; it never ends the thread, and never hides: the pulse stops only when a step hangs."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[float], Any],
+        *,
+        wake: Callable[[], None] = lambda: None,
+        recover: Callable[[], None] = lambda: None,
+        close: Callable[[], None] = lambda: None,
+        idle: float = 1.0,
+        longest_step: float = 30.0,
+    ) -> None:
+        self.name = name
+        self.pulse = Pulse(longest_step)
+        self.failure: str | None = "not started"
+        self._step, self._wake, self._recover, self._close, self._idle = step, wake, recover, close, idle
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end after the step in work; `join` waits for that."""
+        self._stopping.set()
+        self._wake()
+
+    def join(self, within: float) -> bool:
+        self._thread.join(within)
+        return not self._thread.is_alive()
+
+    def check(self) -> str | None:
+        return self.failure
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            self.pulse.beat()
+            try:
+                self._step(self._idle)
+                self.failure, pause = None, 0.0
+            except Exception as error:
+                expected = isinstance(error, Fenced | Unavailable)
+                _log.warning("step failed", loop=self.name, error=str(error), exc_info=not expected)
+                self.failure = f"{type(error).__name__}: {error}"
+                pause = 0.05 if isinstance(error, Fenced) else min(2.0, max(0.1, pause * 2))
+                with contextlib.suppress(LogError):
+                    self._recover()
+        try:
+            self._close()
+        except Exception as error:
+            _log.warning("close failed", loop=self.name, error=repr(error))
+
+
+@dataclass
+class Process:
+    """What `app.build` returns: everything that runs, in the order in which it is to be stopped."""
+
+    name: str
+    health: Health
+    api: Any = None  # an ASGI application
+    loops: Sequence[Loop] = ()
+    background: Sequence[Callable[[], Awaitable[None]]] = ()  # started with the event loop, before the API
+    drain: Sequence[Callable[[], Awaitable[None]]] = ()  # after the API has stopped and before the loops do
+    close: Sequence[Callable[[], None]] = field(default_factory=tuple)  # at the very end
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the runtime's, not the server's."""
+        yield
+
+
+def run(process: Process, listening: Listening) -> None:
+    """Run until told to stop. Returns after a complete drain."""
+    _allow_many_connections()
+    _calm_the_collector()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(process, listening))
+
+
+def _allow_many_connections() -> None:
+    """A connection is a file, and the usual soft limit is 1024 of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _calm_the_collector() -> None:
+    """What the program is made of lives as long as it does: do not walk through it again and again. Aggregates are values
+    without cycles, so that looking for some less often costs nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform: the standard loop does the same, slower
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(process: Process, listening: Listening) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if listening.parent_fd is not None:
+        loop.add_reader(listening.parent_fd, stop.set)  # readable at its end only: nobody ever writes to it
+    for worker in process.loops:
+        process.health.live[worker.name] = worker.pulse.check
+        process.health.ready.setdefault(worker.name, worker.check)
+        worker.start()
+    for begin in process.background:
+        await begin()
+    admin = _server(probes.application(process.health), 1.0)
+    servers = [(admin, _socket(listening.admin_fd, listening.host, listening.admin_port))]
+    if process.api is not None:
+        api = _server(process.api, listening.drain_seconds)
+        servers.append((api, _socket(listening.api_fd, listening.host, listening.port)))
+    serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers]
+    _log.info("started", role=listening.role, pid=os.getpid())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+    started = time.monotonic()
+    process.health.draining = True
+    if listening.parent_fd is not None:
+        loop.remove_reader(listening.parent_fd)
+    await _drain(process, servers, serving)
+    stopping.cancel()
+    _log.info("stopped", seconds=round(time.monotonic() - started, 3))
+
+
+async def _drain(
+    process: Process, servers: Sequence[tuple[uvicorn.Server, socket.socket]], serving: Sequence[asyncio.Task[None]]
+) -> None:
+    for server, _ in servers[1:]:
+        server.should_exit = True
+    await asyncio.gather(*serving[1:], return_exceptions=True)
+    for finish in process.drain:
+        await finish()
+    for worker in process.loops:
+        worker.stop()
+    for worker in process.loops:
+        if not await asyncio.to_thread(worker.join, 10.0):
+            _log.error("loop did not end", loop=worker.name)
+    servers[0][0].should_exit = True
+    await asyncio.gather(serving[0], return_exceptions=True)
+    for let_go in process.close:
+        let_go()
+
+
+def _server(app: Any, patience: float) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # nobody in front of us may say who the caller is
+        timeout_graceful_shutdown=max(1, int(patience)),
+    )
+    return _Server(config)
+
+
+def _socket(fd: int | None, host: str, port: int) -> socket.socket:
+    if fd is not None:
+        return socket.socket(fileno=fd)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    sock.listen(1024)
+    return sock

@@ -1,0 +1,97 @@
+"""What every service that keeps aggregates is made of: a processor, a projector, an API, and the checks that watch them.
+
+`role` says which of the three this process runs: processor, projector, api, or all of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from common import engine, topology
+from common.clock import Clock, system_clock
+from common.decider import Behaviour
+from common.errors import OrderlyError, SettingsError
+from common.eventlog import EventLog
+from common.health import Health
+from common.processor import Offer, Processor
+from common.projector import Projection, Projector
+from common.readmodel import Bell, ReadModel, View
+from common.runtime import Loop, Process
+from common.settings import ROLES, Processing
+
+S = TypeVar("S")
+
+LONGEST_LAG = 10_000  # records that a read model may be behind and still be ready
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The adapters of one process, opened once."""
+
+    service: str
+    settings: Processing
+    log: EventLog
+    bell: Bell
+    clock: Clock = system_clock
+
+    @classmethod
+    def open(cls, service: str, settings: Processing) -> "Platform":
+        if settings.role not in ROLES:
+            raise SettingsError(f"role {settings.role!r}: it is one of {', '.join(ROLES)}")
+        log = engine.open_log(settings.data, lease=settings.lease_ms, housekeeping=True)
+        log.create(topology.topics())
+        return cls(service, settings, log, Bell())
+
+    def view(self) -> View:
+        return engine.open_view(self.settings.data, self.service, self.bell)
+
+    def runs(self, role: str) -> bool:
+        return self.settings.role in ("all", role)
+
+    def processor(self, behaviour: Behaviour[S], offer: Offer = lambda key, effect, restored: None) -> Processor[S]:
+        commands = topology.commands(self.service)
+        consumer = self.log.consumer(commands, group=f"{self.service}-processor", member=self.settings.member)
+        return Processor(behaviour, self.log, consumer, self.clock, offer=offer)
+
+    def projector(self, projection: Projection) -> tuple[Projector, ReadModel]:
+        model = engine.open_read_model(self.settings.data, self.service, self.bell)
+        return Projector(self.service, projection, self.log, model), model
+
+
+def assemble(
+    platform: Platform,
+    *,
+    api: Callable[[], Any],
+    behaviour: Behaviour[S],
+    projection: Projection,
+    offer: Offer = lambda key, effect, restored: None,
+) -> Process:
+    """One process of a service, not yet running."""
+    health = Health()
+    health.ready["log"] = lambda: _reachable(platform)
+    loops: list[Loop] = []
+    close: list[Callable[[], None]] = []
+    if platform.runs("processor"):
+        processor = platform.processor(behaviour, offer)
+        loops.append(Loop("processor", processor.step, wake=processor.wake, close=processor.close))
+        health.ready["state"] = lambda: None if processor.restored else "no partition is owned and restored yet"
+    if platform.runs("projector"):
+        projector, model = platform.projector(projection)
+        loops.append(Loop("projector", projector.step, recover=projector.restart, close=projector.close))
+        health.ready["read model"] = lambda: _behind(projector.lag())
+        close.append(model.close)
+    close.append(platform.log.close)
+    served = api() if platform.runs("api") else None
+    return Process(platform.service, health, api=served, loops=loops, close=tuple(close))
+
+
+def _reachable(platform: Platform) -> str | None:
+    try:
+        platform.log.end_offsets(topology.commands(platform.service))
+    except OrderlyError as error:
+        return str(error)
+    return None
+
+
+def _behind(lag: int) -> str | None:
+    return f"{lag} records behind the log" if lag > LONGEST_LAG else None

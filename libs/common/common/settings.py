@@ -1,0 +1,78 @@
+"""Settings: one frozen dataclass per service, read once from the environment, all mistakes reported together.
+
+A field `log_level: str = "info"` is read from `ORDERLY_LOG_LEVEL`; a field without a default must be set.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from common.errors import SettingsError
+
+T = TypeVar("T")
+
+PREFIX = "ORDERLY_"
+ROLES = ("all", "api", "processor", "projector")
+
+
+def _boolean(text: str) -> bool:
+    known = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
+    return known[text.lower()]
+
+
+READERS: Mapping[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _boolean,
+    Path: Path,
+    int | None: int,
+    str | None: str,
+    Path | None: Path,
+}
+
+
+def read(settings: type[T], environ: Mapping[str, str]) -> T:
+    """Fill `settings` from `environ`. Raises SettingsError that lists every missing and every unreadable variable."""
+    kinds = get_type_hints(settings)
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]  # T is a dataclass type, which has no name
+        name = PREFIX + field.name.upper()
+        text = environ.get(name, "")
+        if text:
+            try:
+                values[field.name] = READERS[kinds[field.name]](text)
+            except (ValueError, KeyError):
+                wrong.append(f"{name}: {text!r} is no {getattr(kinds[field.name], '__name__', kinds[field.name])}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            wrong.append(f"{name} is not set")
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return settings(**values)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+    api_fd: int | None = None
+    admin_port: int = 9464
+    admin_fd: int | None = None
+    parent_fd: int | None = None
+    role: str = "all"
+    log_level: str = "info"
+    drain_seconds: float = 5.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Processing(Listening):
+    """A service that keeps aggregates. `member` names this process in its group: a restart under the same name takes over
+    at once and fences its predecessor."""
+
+    data: Path
+    member: str = "0"
+    lease_ms: int = 5_000

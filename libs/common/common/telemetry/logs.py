@@ -1,0 +1,48 @@
+"""Structured logs: one JSON object a line on stdout, with time, level, service and whatever is bound to the context.
+
+`bind(correlation=…)` puts a field on every line that the current task or thread writes from there on.
+"""
+
+import logging
+import sys
+
+import msgspec
+import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.types import EventDict, WrappedLogger
+
+bind = bind_contextvars
+unbind_all = clear_contextvars
+
+
+def configure(service: str, level: str = "info") -> None:
+    """Set up this process's logging, once, at start. Lines of other libraries (uvicorn, asyncio) join in the same form."""
+
+    def name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}
+
+    def render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+        return msgspec.json.encode(event, enc_hook=repr)  # escapes control characters: one event is one line
+
+    structlog.configure(
+        processors=[
+            merge_contextvars,
+            name,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+
+
+class _Bridge(logging.Handler):
+    """Records of the standard library's logging become lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = structlog.get_logger(record.name)
+        lines.log(record.levelno, record.getMessage(), exc_info=record.exc_info)

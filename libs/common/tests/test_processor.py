@@ -1,0 +1,284 @@
+"""The processor's promises, on the in-memory log with a toy service that counts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from common import topology
+from common.clock import Instant
+from common.codec import Codec, decode_history, encode
+from common.decider import Behaviour, Decision, Effect, Input, Wake
+from common.errors import Fenced, LogError
+from common.eventlog import Cleanup, EventLog, Record, Stored, Topic, partition_of
+from common.eventlog.memory import MemoryLog
+from common.messages import Envelope, Request, message
+from common.processor import Processor
+
+SERVICE = "counter"
+KEY = "c1"
+
+
+@message
+class Add:
+    n: int
+
+
+@message
+class Remind:
+    pass
+
+
+@message
+class Added:
+    n: int
+
+
+@message
+class Reminded:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    total: int = 0
+    remind_at: Instant = 0
+    done_at: Instant = 0
+
+
+def handle(state: Counter, given: Input, at: Instant) -> Decision:
+    match given.message:
+        case Add(n=13):
+            raise RuntimeError("a bug")
+        case Add(n=0):
+            return Decision()
+        case Add(n):
+            return Decision([Added(n)], [Request("elsewhere.commands", "x", Add(n))])
+        case _:
+            return Decision([Reminded()])
+
+
+def evolve(state: Counter, event: object, at: Instant) -> Counter:
+    match event:
+        case Added(n):
+            return Counter(state.total + n, at + 1000 if n == 7 else 0, at if n == 99 else 0)
+        case _:
+            return Counter(state.total)
+
+
+BEHAVIOUR = Behaviour(
+    service=SERVICE,
+    initial=Counter(),
+    handle=handle,
+    evolve=evolve,
+    commands=Codec([Add]),
+    events=Codec([Added, Reminded]),
+    dump=encode,
+    load=msgspec.json.Decoder(Counter).decode,
+    wake=lambda state: Wake(state.remind_at, Remind()) if state.remind_at else None,
+    effect=lambda state: Effect(f"tell {state.total}", state.total) if state.total == 5 else None,
+    forget_at=lambda state: state.done_at + 5000 if state.done_at else None,
+)
+
+
+@dataclass
+class World:
+    """One service on one log, with a clock that moves when told."""
+
+    now: Instant = 1_000_000
+    offered: list[tuple[str, str, bool]] = field(default_factory=list)
+    log: MemoryLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = MemoryLog(lambda: self.now)
+        self.log.create(
+            [
+                Topic(topology.commands(SERVICE), 2),
+                Topic(topology.events(SERVICE), 2),
+                Topic(topology.state(SERVICE), 2, Cleanup.COMPACT),
+                Topic(topology.dead_letters(SERVICE), 2),
+                Topic("elsewhere.commands", 2),
+            ]
+        )
+
+    def processor(self, member: str = "0") -> Processor[Counter]:
+        consumer = self.log.consumer(topology.commands(SERVICE), group="g", member=member)
+        return Processor(BEHAVIOUR, self.log, consumer, lambda: self.now, offer=self.offer)
+
+    def offer(self, key: str, effect: Effect, restored: bool) -> None:
+        self.offered.append((key, effect.id, restored))
+
+    def send(self, *numbers: int) -> None:
+        for number in numbers:
+            self.put(encode(Add(number)), Envelope("id", "Add", 1, self.now, "alice", KEY, traceparent="t").headers())
+
+    def put(self, value: bytes, headers: dict[str, str]) -> None:
+        self.log.append([Record(topology.commands(SERVICE), KEY, value, headers)]).result()
+
+    def history(self) -> list[tuple[int, list[str]]]:
+        frames = [decode_history(record.value or b"") for record in self.records(topology.events(SERVICE))]
+        return [(frame.version, [event.type for event in frame.events]) for frame in frames]
+
+    def records(self, topic: str) -> list[Stored]:
+        return list(everything(self.log, topic))
+
+
+def everything(log: EventLog, topic: str) -> Iterator[Stored]:
+    reader = log.reader({(topic, partition): 0 for partition in range(log.topics()[topic].partitions)})
+    while records := reader.poll(0):
+        yield from records
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def run(processor: Processor[Counter], steps: int = 3) -> None:
+    for _ in range(steps):
+        processor.step()
+
+
+def test_every_input_leaves_exactly_one_history_record_even_if_it_changes_nothing(world: World) -> None:
+    world.send(1, 0, 2)
+    run(world.processor())
+    assert world.history() == [(1, ["Added"]), (1, []), (2, ["Added"])]
+
+
+def test_a_history_record_says_what_caused_it_and_what_was_sent(world: World) -> None:
+    world.send(1)
+    run(world.processor())
+    (record,) = world.records(topology.events(SERVICE))
+    frame = decode_history(record.value or b"")
+    envelope = Envelope.of(record.headers)
+    assert (frame.cause.kind, frame.cause.type, frame.cause.topic, frame.cause.offset) == (
+        "command",
+        "Add",
+        "counter.commands",
+        0,
+    )
+    assert [(sent.type, sent.topic, sent.key) for sent in frame.sent] == [("Add", "elsewhere.commands", "x")]
+    assert (envelope.actor, envelope.correlation, envelope.causation, envelope.traceparent) == ("alice", KEY, "id", "t")
+
+
+def test_poison_is_set_aside_once_with_its_reason_and_the_partition_moves_on(world: World) -> None:
+    headers = Envelope("id", "Add", 1, 1, "alice", KEY).headers()
+    world.put(b"{", headers)
+    world.put(b"{}", {**headers, "type": "Unheard"})
+    world.put(b"{}", {"no": "envelope"})
+    world.send(13, 1)
+    run(world.processor())
+    dead = [record.headers["dead_reason"] for record in world.records(topology.dead_letters(SERVICE))]
+    assert [reason.split(":")[0] for reason in dead] == [
+        "Add v1",
+        "message type 'Unheard'",
+        "headers are no envelope",
+        "decide failed",
+    ]
+    assert world.history() == [(1, ["Added"])]
+
+
+def test_a_command_in_the_wrong_partition_is_poison(world: World) -> None:
+    wrong = 1 - partition_of(KEY, 2)
+    headers = Envelope("id", "Add", 1, 1, "alice", KEY).headers()
+    world.log.append([Record(topology.commands(SERVICE), KEY, encode(Add(1)), headers, wrong)]).result()
+    world.send(2)
+    run(world.processor())
+    (dead,) = world.records(topology.dead_letters(SERVICE))
+    assert "does not belong into this partition" in dead.headers["dead_reason"]
+    assert world.history() == [(1, ["Added"])]
+
+
+def test_a_successor_goes_on_from_what_was_committed(world: World) -> None:
+    first = world.processor()
+    world.send(1, 2)
+    run(first)
+    world.send(3)
+    run(world.processor())
+    assert world.history() == [(1, ["Added"]), (2, ["Added"]), (3, ["Added"])]
+
+
+def test_a_checkpoint_and_the_events_after_it_make_the_state(world: World) -> None:
+    processor = world.processor()
+    world.send(1)
+    run(processor)
+    processor.checkpoint()
+    world.send(2)
+    run(processor)
+    successor = world.processor()
+    world.send(2)  # 1 + 2 + 2 = 5: the effect shows the state
+    run(successor)
+    assert world.offered == [(KEY, "tell 5", False)]
+
+
+def test_a_zombie_is_fenced_and_leaves_no_trace(world: World) -> None:
+    zombie = world.processor("a")
+    run(zombie)
+    world.log.expire("g", "a")
+    successor = world.processor("b")
+    run(successor)
+    world.send(4)
+    with pytest.raises(Fenced):
+        zombie_checkpoint(zombie)
+    run(successor)
+    assert world.history() == [(1, ["Added"])]
+
+
+def zombie_checkpoint(zombie: Processor[Counter]) -> None:
+    for shard in zombie._shards.values():
+        shard.forgotten["x"] = None
+    zombie.checkpoint()
+
+
+def test_a_timer_fires_when_it_is_due_and_not_before(world: World) -> None:
+    processor = world.processor()
+    world.send(7)
+    run(processor)
+    world.now += 999
+    run(processor)
+    assert len(world.history()) == 1
+    world.now += 1
+    run(processor)
+    assert world.history() == [(1, ["Added"]), (2, ["Reminded"])]
+
+
+def test_a_timer_that_was_moved_does_not_fire(world: World) -> None:
+    processor = world.processor()
+    world.send(7, 1)
+    run(processor)
+    world.now += 5000
+    run(processor)
+    assert world.history() == [(1, ["Added"]), (2, ["Added"])]
+
+
+def test_a_restored_state_brings_its_timer_and_its_unfinished_effect(world: World) -> None:
+    first = world.processor()
+    world.send(5)
+    run(first)
+    first.checkpoint()
+    run(world.processor())
+    assert world.offered == [(KEY, "tell 5", False), (KEY, "tell 5", True)]
+
+
+def test_a_finished_aggregate_is_forgotten_and_its_checkpoint_erased(world: World) -> None:
+    processor = world.processor()
+    world.send(99)
+    run(processor)
+    processor.checkpoint()
+    world.now += 5001
+    run(processor)
+    processor.checkpoint()
+    state = [record for record in world.records(topology.state(SERVICE)) if record.key == KEY]
+    assert [record.value is None for record in state] == [False, True]
+
+
+def test_a_gap_in_the_history_is_not_decided_upon(world: World) -> None:
+    processor = world.processor()
+    world.send(1)
+    run(processor)
+    (record,) = world.records(topology.events(SERVICE))
+    frame = msgspec.structs.replace(decode_history(record.value or b""), version=3)
+    world.log.append([Record(record.topic, KEY, encode(frame), record.headers)]).result()
+    with pytest.raises(LogError, match="the history has a gap"):
+        run(world.processor())
