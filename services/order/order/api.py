@@ -1,0 +1,119 @@
+"""The order service's HTTP API: each route says what it takes, whom it serves, and which status an answer has."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from common import json_body, parameters, problems, tracecontext
+from common.contracts.api import PlaceOrderBody
+from common.respond import as_json, token_of
+from common.security.identity import Caller
+from order.placing import Accepted, Placing, refuse_if_too_late
+from order.projection import OrderView
+from order.queries import Queries, shown
+
+LONGEST_STREAM = 300.0  # seconds; a client that wants more connects again
+HEARTBEAT = 10.0
+
+
+def build(placing: Placing, queries: Queries) -> FastAPI:
+    app = FastAPI(title="order", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    problems.install(app)
+
+    @app.post("/v1/orders", status_code=202)
+    async def place(request: Request, caller: Caller) -> Response:
+        key = parameters.idempotency_key(request)
+        body = await json_body.parse(request, PlaceOrderBody)
+        accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), token_of(request))
+        return await _outcome(accepted, parameters.wait(request.headers))
+
+    @app.get("/v1/orders")
+    async def page(request: Request, caller: Caller) -> Response:
+        return as_json(
+            await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), token_of(request))
+        )
+
+    @app.get("/v1/orders/{order_id}")
+    async def show(request: Request, caller: Caller) -> Response:
+        view = await _own(request, caller)
+        tag = f'"{view.version}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return as_json(shown(view), headers=headers)
+
+    @app.get("/v1/orders/{order_id}/timeline")
+    async def timeline(request: Request, caller: Caller) -> Response:
+        view = await _told(request, caller)
+        return as_json({"order_id": view.order_id, "entries": await queries.timeline(view.order_id)})
+
+    @app.get("/v1/orders/{order_id}/stream")
+    async def stream(request: Request, caller: Caller) -> Response:
+        view = await _told(request, caller)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(queries, view.order_id), media_type="text/event-stream", headers=headers)
+
+    @app.post("/v1/orders/{order_id}/cancellation", status_code=202)
+    async def cancel(request: Request, caller: Caller) -> Response:
+        parameters.optional_idempotency_key(request)  # the order itself makes a repeated cancellation one
+        order_id = parameters.order_id(request)
+        accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope))
+        answer = await _outcome(accepted, wait := parameters.wait(request.headers))
+        if wait and (view := await queries.find(order_id)) is not None:
+            refuse_if_too_late(view)  # it was confirmed before the cancellation was decided upon
+        return answer
+
+    async def _own(request: Request, caller: Caller) -> OrderView:
+        """The caller's order; one that was accepted here and is not in the read model yet is shown as accepted."""
+        order_id = parameters.order_id(request)
+        recent = await placing.known(order_id)
+        token = token_of(request)
+        if recent is not None and token is None and caller.subject == recent.view.customer:
+            return recent.view
+        return await queries.order(order_id, caller, token)
+
+    async def _told(request: Request, caller: Caller) -> OrderView:
+        """The caller's order, as soon as there is something to tell of it."""
+        view = await _own(request, caller)
+        if view.version == 0 and (recent := await placing.known(view.order_id)) and recent.token:
+            return await queries.order(view.order_id, caller, recent.token)
+        return view
+
+    async def _outcome(accepted: Accepted, wait: int) -> Response:
+        view = accepted.view
+        headers = {"Location": f"/v1/orders/{view.order_id}"}
+        if accepted.token is not None:
+            headers["Consistency-Token"] = str(accepted.token)
+        if wait:
+            headers["Preference-Applied"] = f"wait={wait}"
+            view = await queries.final(view.order_id, wait) or view
+        headers["ETag"] = f'"{view.version}"'
+        return as_json(shown(view), 200 if wait and view.final else 202, headers)
+
+    return app
+
+
+async def _events(queries: Queries, order_id: str) -> AsyncIterator[bytes]:
+    """Server-sent events: `entry` for each line of the timeline, `order` for each new version, `end` when nothing more
+    will come. A comment now and then keeps the connection alive."""
+    told: set[bytes] = set()
+    version = 0
+    ends = asyncio.get_running_loop().time() + LONGEST_STREAM
+    while asyncio.get_running_loop().time() < ends:
+        view = await queries.find(order_id)
+        for entry in await queries.timeline(order_id):
+            line = msgspec.json.encode(entry)
+            if line not in told:
+                told.add(line)
+                yield b"event: entry\ndata: " + line + b"\n\n"
+        if view is not None and view.version > version:
+            version = view.version
+            yield b"event: order\nid: %d\ndata: %b\n\n" % (version, msgspec.json.encode(shown(view)))
+        if view is not None and view.settled:
+            yield b"event: end\ndata: {}\n\n"
+            return
+        yield b": waiting\n\n"
+        await queries.changed(order_id, HEARTBEAT)

@@ -1,0 +1,42 @@
+"""Wires the order service: the one place that knows which adapter stands behind which port."""
+
+from fastapi import FastAPI
+
+from common import replay, topology
+from common.clock import SECOND
+from common.consistency import Token
+from common.contracts.order import Patience
+from common.http_client import Upstream
+from common.runtime import Process
+from common.sender import Sender
+from common.service import Platform, assemble
+from order import api
+from order.catalog import Catalog
+from order.handlers import behaviour
+from order.placing import Placing
+from order.projection import OrderProjection
+from order.queries import Queries
+from order.settings import Settings
+
+
+def build(settings: Settings) -> Process:
+    platform = Platform.open("order", settings)
+    inventory = Upstream("inventory", settings.inventory_url)
+
+    def serve() -> FastAPI:
+        view = platform.view()
+        queries = Queries(view, platform.log)
+        sender = Sender("order", platform.log, platform.clock)
+        ends = platform.log.end_offsets(topology.commands("order"))
+        before = [Token("order", partition, end - 1) for partition, end in ends.items() if end]
+        return api.build(Placing(queries, Catalog(view, inventory), sender, before), queries)
+
+    patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)
+    process = assemble(platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection())
+    process.drain = (inventory.close,)
+    return process
+
+
+def rebuild(settings: Settings, switch: bool) -> int:
+    """Fold the read model anew, from the first event."""
+    return replay.run("order", OrderProjection(), settings.data, switch=switch)

@@ -1,0 +1,158 @@
+"""Accepts orders and cancellations: one Idempotency-Key of one customer is one order, for ever (law L2).
+
+The order id is made of customer and key, so a twin request cannot become a second order, whoever receives it. What tells
+two different bodies under one key apart is remembered in three places that overlap in time: here, between the acceptance
+and the read model; in the read model, for good; and in the processor, which lets the first one count.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import structlog
+
+from common.codec import encode
+from common.consistency import Token
+from common.contracts.api import PlaceOrderBody
+from common.contracts.money import LARGEST_AMOUNT, Money
+from common.contracts.order import Delivery, Line, PlaceOrder, RequestCancellation
+from common.problems import Problem
+from common.security.identity import Identity
+from common.sender import Sender
+from order.catalog import Catalog
+from order.projection import OrderView
+from order.queries import Queries
+
+PRUNE_EVERY = 200  # acceptances
+CATCH_UP = 3.0  # seconds
+CANCELLED_BY_CUSTOMER = "cancelled by customer"
+
+_log = structlog.get_logger("placing")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`token` None: it was accepted so long ago that every read shows it."""
+
+    view: OrderView
+    token: Token | None
+
+
+class Placing:
+    """`accepted_before`: commands that a former process has accepted, and may not be in the read model yet."""
+
+    def __init__(
+        self, queries: Queries, catalog: Catalog, sender: Sender, accepted_before: Sequence[Token] = ()
+    ) -> None:
+        self._queries = queries
+        self._unseen = list(accepted_before)
+        self._catalog = catalog
+        self._sender = sender
+        self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
+        self._twins: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def place(
+        self, body: PlaceOrderBody, key: str, caller: Identity, traceparent: str, token: Token | None
+    ) -> Accepted:
+        """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it."""
+        order_id = order_id_of(caller.subject, key)
+        fingerprint = fingerprint_of(body)
+        async with self._twins.setdefault(order_id, asyncio.Lock()):  # the second one sees what the first one did
+            await self._catch_up()
+            known = await self.known(order_id)
+            if known is None:
+                return await self._accept(order_id, fingerprint, body, caller, traceparent, token)
+            if known.view.fingerprint != fingerprint:
+                raise Problem(
+                    422, "idempotency-key-reused", "This Idempotency-Key was used for another order; send a new key."
+                )
+            return known
+
+    async def known(self, order_id: str) -> Accepted | None:
+        recent = self._recent.get(order_id)
+        view = await self._queries.find(order_id)
+        if view is None:
+            return recent
+        return Accepted(view, recent.token if recent else None)
+
+    async def cancel(self, order_id: str, caller: Identity, traceparent: str) -> Accepted:
+        """Raises Problem 404 for an order of somebody else, 409 when it is too late."""
+        known = await self.known(order_id)
+        if known is None or not (caller.is_operator or known.view.customer == caller.subject):
+            raise Problem(404, "order-not-found", "There is no such order.")
+        refuse_if_too_late(known.view)
+        if known.view.final:
+            return known
+        command = RequestCancellation(order_id)
+        position, _ = await self._sender.send(order_id, command, actor=caller.subject, traceparent=traceparent)
+        _log.info("cancellation requested", correlation=order_id)
+        return Accepted(known.view, Token.at(position))
+
+    async def _catch_up(self) -> None:
+        """Before the first order: what this process does not remember it must be able to read. One that is not seen by then
+        was no order (a poison message leaves nothing to read)."""
+        if self._unseen:
+            unseen, self._unseen = self._unseen, []
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CATCH_UP):
+                    await asyncio.gather(*(self._queries.caught_up(token) for token in unseen))
+
+    async def _accept(
+        self,
+        order_id: str,
+        fingerprint: str,
+        body: PlaceOrderBody,
+        caller: Identity,
+        traceparent: str,
+        token: Token | None,
+    ) -> Accepted:
+        lines = await self._priced(body, token)
+        delivery = Delivery(**body.delivery.model_dump()) if body.delivery else None
+        command = PlaceOrder(order_id, caller.subject, lines, body.payment_token, fingerprint, delivery)
+        position, at = await self._sender.send(order_id, command, actor=caller.subject, traceparent=traceparent)
+        view = OrderView(order_id, caller.subject, fingerprint, lines, total_of(lines), at, at)
+        accepted = Accepted(view, Token.at(position))
+        self._recent[order_id] = accepted
+        if len(self._recent) % PRUNE_EVERY == 0:
+            await self._forget_the_seen()
+        _log.info("order accepted", correlation=order_id, lines=len(lines))
+        return accepted
+
+    async def _priced(self, body: PlaceOrderBody, token: Token | None) -> tuple[Line, ...]:
+        quantities: dict[str, int] = {}
+        for line in body.lines:  # two lines of one product are one
+            quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
+        prices = await self._catalog.prices(list(quantities), token)
+        lines = tuple(Line(sku, quantity, prices[sku]) for sku, quantity in quantities.items())
+        if len({line.unit_price.currency for line in lines}) > 1:
+            raise Problem(422, "mixed-currencies", "The products are sold in different currencies; order them apart.")
+        if total_of(lines).amount > LARGEST_AMOUNT:
+            raise Problem(422, "order-too-large", f"An order's total is at most {LARGEST_AMOUNT} minor units.")
+        return lines
+
+    async def _forget_the_seen(self) -> None:
+        """What the read model shows need not be remembered here."""
+        folded = await self._queries.folded()
+        for order_id, accepted in list(self._recent.items()):
+            if accepted.token is None or accepted.token.offset < folded.get(accepted.token.partition, 0):
+                del self._recent[order_id]
+
+
+def refuse_if_too_late(view: OrderView) -> None:
+    if view.final and view.reason != CANCELLED_BY_CUSTOMER:
+        raise Problem(409, "too-late-to-cancel", f"The order is already {view.status}.")
+
+
+def total_of(lines: Sequence[Line]) -> Money:
+    return Money(sum(line.unit_price.amount * line.quantity for line in lines), lines[0].unit_price.currency)
+
+
+def order_id_of(customer: str, key: str) -> str:
+    return "ord_" + hashlib.blake2b(f"{customer}\0{key}".encode(), digest_size=16).hexdigest()
+
+
+def fingerprint_of(body: PlaceOrderBody) -> str:
+    return hashlib.blake2b(encode(body.model_dump()), digest_size=16).hexdigest()

@@ -1,0 +1,115 @@
+"""What customers may ask of orders: answered from the read model alone; the log tells the timeline."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from common import parameters, topology
+from common.clock import rfc3339
+from common.consistency import Token, wait_for
+from common.eventlog import EventLog, Stored
+from common.problems import Problem
+from common.readmodel import View
+from common.security.identity import Identity
+from order import timeline
+from order.projection import OrderView, read
+
+_position = msgspec.json.Decoder(tuple[str, int, int]).decode
+
+
+def shown(view: OrderView) -> dict[str, Any]:
+    """The public shape of an order."""
+    return {
+        "order_id": view.order_id,
+        "status": view.status,
+        "reason": view.reason,
+        "version": view.version,
+        "lines": view.lines,
+        "total": view.total,
+        "created_at": rfc3339(view.created_at),
+        "updated_at": rfc3339(view.updated_at),
+    }
+
+
+class Queries:
+    """Another customer's order is as unknown as one that never was (A1)."""
+
+    def __init__(self, view: View, log: EventLog) -> None:
+        self._view = view
+        self._log = log
+
+    async def order(self, order_id: str, caller: Identity, token: Token | None = None) -> OrderView:
+        await self.caught_up(token)
+        found = await self.find(order_id)
+        if found is None or not (caller.is_operator or found.customer == caller.subject):
+            raise Problem(404, "order-not-found", "There is no such order.")
+        return found
+
+    async def caught_up(self, token: Token | None) -> None:
+        if token is not None and token.service == "order":
+            await wait_for(self._view, token)
+
+    async def folded(self) -> dict[int, int]:
+        """By partition: the first command that the read model may not show yet."""
+        prefix = f"{topology.commands(topology.ORDER)}/"
+        positions = await self._view.positions()
+        return {int(name[len(prefix) :]): next for name, next in positions.items() if name.startswith(prefix)}
+
+    async def find(self, order_id: str) -> OrderView | None:
+        document = await self._view.get(order_id)
+        return read(document) if document else None
+
+    async def final(self, order_id: str, within: float) -> OrderView | None:
+        """The order as soon as its status is final, else as it is after `within` seconds."""
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            found = await self.find(order_id)
+            left = deadline - asyncio.get_running_loop().time()
+            if (found is not None and found.final) or left <= 0:
+                return found
+            await self._view.changed(order_id, left)
+
+    async def page(self, customer: str, cursor: str, limit: int, token: Token | None = None) -> dict[str, Any]:
+        """Newest first."""
+        await self.caught_up(token)
+        after = _open_cursor(cursor) if cursor else ""
+        entries = await self._view.list(f"orders/{customer}", after=after, limit=limit + 1, newest_first=True)
+        ids = [entry.body.decode() for entry in entries[:limit]]
+        documents = await self._view.get_many(ids)
+        more = len(entries) > limit
+        return {
+            "items": [shown(read(documents[order_id])) for order_id in ids if order_id in documents],
+            "next_cursor": _close_cursor(entries[limit - 1].sort) if more else None,
+        }
+
+    async def timeline(self, order_id: str) -> list[timeline.Entry]:
+        listed = await self._view.list(f"timeline/{order_id}", limit=1000)
+        positions = [_position(entry.body) for entry in listed]
+        return timeline.tell(await asyncio.to_thread(lambda: list(self._records(positions))))
+
+    async def changed(self, order_id: str, within: float) -> None:
+        """Return when the timeline may have grown."""
+        await self._view.changed(f"timeline/{order_id}", within)
+
+    def _records(self, positions: Sequence[tuple[str, int, int]]) -> Iterator[Stored]:
+        for topic, partition, offset in positions:
+            reader = self._log.reader({(topic, partition): offset})
+            try:
+                yield from reader.poll(1.0, 1)
+            finally:
+                reader.close()
+
+
+def _close_cursor(sort: str) -> str:
+    return base64.urlsafe_b64encode(sort.encode()).decode().rstrip("=")
+
+
+def _open_cursor(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise parameters.invalid_cursor() from None

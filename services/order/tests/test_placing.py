@@ -1,0 +1,180 @@
+"""One Idempotency-Key is one order: before, while and after the read model knows of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from common import topology
+from common.consistency import Token
+from common.contracts.api import PlaceOrderBody
+from common.contracts.money import Money
+from common.eventlog.memory import MemoryLog
+from common.problems import Problem
+from common.processor import Processor
+from common.projector import Projector
+from common.readmodel.memory import MemoryReadModel
+from common.security.identity import OPERATOR, Identity
+from common.sender import Sender
+from order import placing
+from order.catalog import Catalog
+from order.handlers import BEHAVIOUR
+from order.placing import Placing
+from order.projection import OrderProjection
+from order.queries import Queries
+
+ALICE, BOB, OPERATORS = Identity("alice"), Identity("bob"), Identity("operator", frozenset({OPERATOR}))
+
+
+class Prices(Catalog):
+    """Tea at 19.99, whatever else is asked for in dollars."""
+
+    def __init__(self) -> None:
+        """Asks nobody."""
+
+    async def prices(self, skus: Sequence[str], token: Token | None = None) -> Mapping[str, Money]:
+        await asyncio.sleep(0)
+        return {sku: Money(1999, "EUR" if sku.startswith("tea") else "USD") for sku in skus}
+
+
+class World:
+    """The order service on an in-memory log: `decide` runs its processor and its projector."""
+
+    def __init__(self, log: MemoryLog | None = None, before: Sequence[Token] = ()) -> None:
+        self.now = 1_000_000
+        self.log = log or MemoryLog(lambda: self.now)
+        self.log.create(topology.topics())
+        model = MemoryReadModel()
+        self.queries = Queries(model.view(), self.log)
+        self.placing = Placing(self.queries, Prices(), Sender("order", self.log, lambda: self.now), before)
+        consumer = self.log.consumer("order.commands", group="g", member="0")
+        self._processor = Processor(BEHAVIOUR, self.log, consumer, lambda: self.now)
+        self._projector = Projector("order", OrderProjection(), self.log, model)
+
+    def decide(self) -> None:
+        for _ in range(3):
+            self._processor.step()
+        self._projector.step()
+
+    def commands(self) -> int:
+        return sum(self.log.end_offsets("order.commands").values())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def body(quantity: int = 1, sku: str = "tea") -> PlaceOrderBody:
+    wish = {"lines": [{"sku": sku, "quantity": quantity}], "payment_token": "tok_ok"}
+    return PlaceOrderBody.model_validate(wish, strict=False)
+
+
+async def place(world: World, wish: PlaceOrderBody, key: str = "k1", who: Identity = ALICE) -> str:
+    return (await world.placing.place(wish, key, who, "", None)).view.order_id
+
+
+async def test_a_repeated_request_is_the_same_order_before_it_was_decided(world: World) -> None:
+    assert await place(world, body()) == await place(world, body())
+    assert world.commands() == 1
+
+
+async def test_a_repeated_request_is_the_same_order_after_it_was_decided(world: World) -> None:
+    first = await place(world, body())
+    world.decide()
+    assert await place(world, body()) == first
+    assert world.commands() == 1
+
+
+async def test_twins_at_the_same_moment_are_one_order(world: World) -> None:
+    assert len(set(await asyncio.gather(*(place(world, body()) for _ in range(5))))) == 1
+    world.decide()
+    found = await world.queries.find(await place(world, body()))
+    assert found is not None and found.version == 1
+
+
+@pytest.mark.parametrize("decided", [False, True])
+async def test_another_body_under_the_key_is_refused(world: World, decided: bool) -> None:
+    await place(world, body(1))
+    if decided:
+        world.decide()
+    with pytest.raises(Problem, match="idempotency-key-reused"):
+        await place(world, body(2))
+
+
+async def test_another_body_at_the_same_moment_is_refused(world: World) -> None:
+    ended = await asyncio.gather(place(world, body(1)), place(world, body(2)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in ended) == ["Problem", "str"]
+
+
+async def test_another_body_is_refused_by_a_process_that_has_only_just_started(world: World) -> None:
+    accepted = await world.placing.place(body(1), "k1", ALICE, "", None)
+    assert accepted.token is not None
+    restarted = World(world.log, [accepted.token])
+    asking = asyncio.create_task(place(restarted, body(2)))
+    await asyncio.sleep(0.01)
+    restarted.decide()
+    with pytest.raises(Problem, match="idempotency-key-reused"):
+        await asking
+
+
+async def test_the_same_key_of_another_customer_is_another_order(world: World) -> None:
+    assert await place(world, body(), who=ALICE) != await place(world, body(), who=BOB)
+
+
+async def test_what_the_read_model_shows_is_remembered_no_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "PRUNE_EVERY", 2)
+    await place(world, body(), "k1")
+    world.decide()
+    await place(world, body(), "k2")
+    assert len(world.placing._recent) == 1
+    assert await place(world, body(), "k1") == await place(world, body(), "k1")
+
+
+async def test_two_lines_of_one_product_are_one(world: World) -> None:
+    line = {"sku": "tea", "quantity": 2}
+    wish = PlaceOrderBody.model_validate({"lines": [line, line], "payment_token": "tok_ok"}, strict=False)
+    accepted = await world.placing.place(wish, "k", ALICE, "", None)
+    assert [(one.sku, one.quantity) for one in accepted.view.lines] == [("tea", 4)]
+
+
+async def test_two_currencies_are_refused(world: World) -> None:
+    lines = [{"sku": sku, "quantity": 1} for sku in ("tea", "dollar")]
+    wish = PlaceOrderBody.model_validate({"lines": lines, "payment_token": "tok_ok"}, strict=False)
+    with pytest.raises(Problem, match="mixed-currencies"):
+        await world.placing.place(wish, "k", ALICE, "", None)
+
+
+async def test_more_than_anybody_could_pay_is_refused(world: World) -> None:
+    with pytest.raises(Problem, match="order-too-large"):
+        await place(world, body(10**9))
+
+
+async def test_a_cancellation_is_repeated_without_harm(world: World) -> None:
+    order_id = await place(world, body())
+    await world.placing.cancel(order_id, ALICE, "")
+    world.decide()
+    await world.placing.cancel(order_id, ALICE, "")
+
+
+async def test_nobody_cancels_somebody_elses_order(world: World) -> None:
+    order_id = await place(world, body())
+    with pytest.raises(Problem, match="404"):
+        await world.placing.cancel(order_id, BOB, "")
+    await world.placing.cancel(order_id, OPERATORS, "")
+
+
+async def test_a_token_waits_for_its_own_write_and_no_longer(world: World) -> None:
+    accepted = await world.placing.place(body(), "k1", ALICE, "", None)
+    reading = asyncio.create_task(world.queries.order(accepted.view.order_id, ALICE, accepted.token))
+    await asyncio.sleep(0.01)
+    assert not reading.done()
+    world.decide()
+    assert (await reading).version == 1
+
+
+async def test_anothers_order_is_as_unknown_as_none(world: World) -> None:
+    order_id = await place(world, body())
+    world.decide()
+    with pytest.raises(Problem, match="404"):
+        await world.queries.order(order_id, BOB)
