@@ -1,0 +1,66 @@
+"""The inventory service's HTTP API: each route says what it takes, whom it serves, and which status an answer has."""
+
+from fastapi import FastAPI, Request, Response
+
+from common import json_body, parameters, problems, tracecontext
+from common.consistency import Token
+from common.contracts.api import ProductBody, ReceiptBody
+from common.problems import Problem
+from common.respond import as_json, token_of
+from common.security.identity import Caller, Identity
+from inventory.queries import Queries, shown
+from inventory.stocking import Stocking
+
+
+def build(stocking: Stocking, queries: Queries) -> FastAPI:
+    app = FastAPI(title="inventory", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    problems.install(app)
+
+    @app.get("/v1/products")
+    async def page(request: Request, caller: Caller) -> Response:
+        found = await queries.page(parameters.cursor(request), parameters.limit(request), token_of(request))
+        return as_json(found, headers={"Cache-Control": "private, max-age=1"})
+
+    @app.get("/v1/products/{sku}")
+    async def show(request: Request, caller: Caller) -> Response:
+        view = await queries.product(parameters.sku(request), token_of(request))
+        tag = f'"{view.version}"'
+        headers = {"ETag": tag, "Cache-Control": "private, max-age=1"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return as_json(shown(view), headers=headers)
+
+    @app.put("/v1/products/{sku}")
+    async def put(request: Request, caller: Caller) -> Response:
+        _only_operators(caller)
+        sku = parameters.sku(request)
+        body = await json_body.parse(request, ProductBody)
+        return await _done(sku, await stocking.put(sku, body, caller, tracecontext.of(request.scope)))
+
+    @app.post("/v1/products/{sku}/receipts")
+    async def receive(request: Request, caller: Caller) -> Response:
+        _only_operators(caller)
+        sku = parameters.sku(request)
+        key = parameters.idempotency_key(request)
+        body = await json_body.parse(request, ReceiptBody)
+        return await _done(sku, await stocking.receive(sku, body, key, caller, tracecontext.of(request.scope)))
+
+    async def _done(sku: str, token: Token | None) -> Response:
+        """The product as it is now; 202 with its name alone when the read model is late."""
+        headers = {"Location": f"/v1/products/{sku}"}
+        if token is not None:
+            headers["Consistency-Token"] = str(token)
+        try:
+            view = await queries.product(sku, token)
+        except Problem as late:
+            if late.status != 503:
+                raise
+            return as_json({"sku": sku}, 202, headers)
+        return as_json(shown(view), 200, {**headers, "ETag": f'"{view.version}"'})
+
+    return app
+
+
+def _only_operators(caller: Identity) -> None:
+    if not caller.is_operator:
+        raise Problem(403, "forbidden", "Only an operator may do this.")

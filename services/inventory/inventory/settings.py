@@ -1,0 +1,10 @@
+"""What the inventory service is told from outside."""
+
+from dataclasses import dataclass
+
+from common.settings import Processing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Processing):
+    pass
