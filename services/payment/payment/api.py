@@ -1,0 +1,24 @@
+"""The payment service's HTTP API: one question. Everything else reaches it by the log."""
+
+from fastapi import FastAPI, Request, Response
+
+from common import parameters, problems
+from common.respond import as_json, token_of
+from common.security.identity import Caller
+from payment.queries import Queries, shown
+
+
+def build(queries: Queries) -> FastAPI:
+    app = FastAPI(title="payment", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    problems.install(app)
+
+    @app.get("/v1/payments/{order_id}")
+    async def show(request: Request, caller: Caller) -> Response:
+        view = await queries.payment(parameters.order_id(request), caller, token_of(request))
+        tag = f'"{view.version}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return as_json(shown(view), headers=headers)
+
+    return app

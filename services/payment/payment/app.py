@@ -1,0 +1,38 @@
+"""Wires the payment service: the one place that knows which adapter stands behind which port."""
+
+from fastapi import FastAPI
+
+from common import replay
+from common.contracts.payment import ProviderAnswered
+from common.runtime import Process
+from common.sender import Sender
+from common.service import Platform, assemble
+from payment import api
+from payment.handlers import BEHAVIOUR
+from payment.projection import PaymentProjection
+from payment.provider import ProviderWorker
+from payment.queries import Queries
+from payment.settings import Settings
+
+
+def build(settings: Settings) -> Process:
+    platform = Platform.open("payment", settings)
+    sender = Sender("payment", platform.log, platform.clock)
+
+    async def report(key: str, answer: ProviderAnswered, traceparent: str) -> None:
+        cause = f"{key}/{answer.operation}"  # the effect's id, which is the provider's idempotency key
+        await sender.send(key, answer, actor="service:provider", traceparent=traceparent, causation=cause)
+
+    worker = ProviderWorker(settings.provider_url, report)
+
+    def serve() -> FastAPI:
+        return api.build(Queries(platform.view()))
+
+    process = assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=PaymentProjection(), offer=worker.offer)
+    process.background, process.drain = (worker.start,), (worker.drain,)
+    return process
+
+
+def rebuild(settings: Settings, switch: bool) -> int:
+    """Fold the read model anew, from the first event."""
+    return replay.run("payment", PaymentProjection(), settings.data, switch=switch)
