@@ -1,0 +1,15 @@
+"""Wires the simulated provider."""
+
+from common.clock import system_clock
+from common.health import Health
+from common.runtime import Process
+from provider import api, ledger
+from provider.counter import Counter
+from provider.journal import Journal
+from provider.settings import Settings
+
+
+def build(settings: Settings) -> Process:
+    journal = Journal(ledger.path(settings.data), ledger.SCHEMA)
+    counter = Counter(journal, settings, system_clock)
+    return Process("provider", Health(), api=api.build(counter), close=(journal.close,))
