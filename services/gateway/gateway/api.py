@@ -1,0 +1,38 @@
+"""The gateway's HTTP side: the table of routes, served; what is not in it does not exist."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+
+from common import problems
+from gateway import oauth, openapi
+from gateway.admission import Admission
+from gateway.issuer import DemoIssuer
+from gateway.proxy import Proxy
+from gateway.routes import ROUTES, Route
+
+
+def build(admission: Admission, proxy: Proxy, issuer: DemoIssuer | None, token_url: str) -> FastAPI:
+    """No docs pages (they load scripts from elsewhere), no redirects (they repeat the Host that a caller sent)."""
+    app = FastAPI(title="Orderly", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    problems.install(app)
+    for route in ROUTES:
+        app.add_api_route(
+            route.path,
+            _endpoint(route, admission, proxy),
+            methods=[route.method],
+            response_model=None,
+            **openapi.of_route(route),
+        )
+    if issuer is not None:
+        oauth.add(app, issuer, admission)
+    openapi.add(app, token_url)
+    return app
+
+
+def _endpoint(route: Route, admission: Admission, proxy: Proxy) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        caller = await admission.admit(request, route.roles)
+        return await proxy.forward(route, request, caller)
+
+    return endpoint

@@ -1,0 +1,147 @@
+"""OpenAPI, derived from the table of routes: what it says is what is served (A8), every answer and refusal included."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Response
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from common.contracts import api
+from common.parameters import LONGEST_WAIT
+from common.problems import MEDIA_TYPE
+from gateway.routes import ROUTES, Route
+
+_SHAPES = "#/components/schemas/"
+_STRING = {"type": "string"}
+_OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_PARAMETERS = {"order_id": api.ORDER_ID, "sku": api.SKU}
+_ALWAYS = frozenset({400, 401, 403, 408, 422, 429, 431, 500, 502, 503})
+
+
+def of_route(route: Route) -> dict[str, Any]:
+    """Arguments of FastAPI's `add_api_route`."""
+    refusals = set(_ALWAYS | route.refusals)
+    refusals |= {404} if route.parameters else set()
+    refusals |= {413, 415} if route.body else set()
+    answers: dict[int, dict[str, Any]] = {
+        status: {"content": {"application/json": {"schema": _shape(model)}}, "headers": _answer_headers(route)}
+        for status, model in route.answers.items()
+    }
+    if route.streamed:
+        answers[200] = {"content": {"text/event-stream": {"schema": _STRING}}}
+    if route.tagged:
+        answers[304] = {}
+    extra: dict[str, Any] = {
+        "parameters": list(_parameters(route)),
+        "security": [{"oauth": [role]} for role in sorted(route.roles)],
+    }
+    if route.body:
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _shape(route.body)}}}
+    return {
+        "name": route.name,
+        "operation_id": route.name,
+        "summary": route.summary,
+        "tags": [route.upstream],
+        "responses": _responses(answers, refusals),
+        "status_code": 202 if 202 in answers else 200,
+        "response_class": Response,
+        "openapi_extra": extra,
+    }
+
+
+def _parameters(route: Route) -> Iterable[dict[str, Any]]:
+    for name in route.parameters:
+        schema = {"type": "string", "pattern": _PARAMETERS[name]}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    if route.paged:
+        limit = {"type": "integer", "minimum": 1, "maximum": api.LARGEST_PAGE, "default": 50}
+        yield {"name": "limit", "in": "query", "schema": limit}
+        yield {"name": "cursor", "in": "query", "schema": _STRING, "description": "`next_cursor` of the page before"}
+    if route.method != "GET":
+        key = {"type": "string", "pattern": api.VISIBLE}
+        yield {"name": "Idempotency-Key", "in": "header", "required": route.keyed, "schema": key}
+    if route.waits:
+        wait = f"`wait=N`: answer when the outcome is known, at the latest after N (up to {LONGEST_WAIT}) seconds"
+        yield {"name": "Prefer", "in": "header", "schema": _STRING, "description": wait}
+    if route.tagged:
+        yield {"name": "If-None-Match", "in": "header", "schema": _STRING}
+    fresh = "The header of an earlier answer: this one will not be older"
+    yield {"name": "Consistency-Token", "in": "header", "schema": _STRING, "description": fresh}
+
+
+def _answer_headers(route: Route) -> dict[str, Any]:
+    names = ["ETag"] if route.tagged else []
+    if route.method != "GET":
+        names += ["ETag", "Location", "Consistency-Token"]
+    if route.waits:
+        names += ["Preference-Applied"]
+    return {name: {"schema": _STRING} for name in names}
+
+
+def _responses(answers: dict[int, dict[str, Any]], refusals: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    problem = {MEDIA_TYPE: {"schema": _shape(api.ProblemView)}}
+    known = answers | {status: {"content": problem} for status in sorted(refusals)}
+    return {status: {"description": HTTPStatus(status).phrase, **response} for status, response in known.items()}
+
+
+def _shape(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _SHAPES + model.__name__}
+
+
+def _plain(name: str, summary: str, refusals: Iterable[int] = (), **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "operation_id": name,
+        "summary": summary,
+        "responses": _responses({200: {"content": _OBJECT}}, {400, 408, 431, 500, *refusals}),
+        "response_class": Response,
+        "openapi_extra": more,
+    }
+
+
+DISCOVERY = _plain("openid_configuration", "The built-in issuer's discovery document")
+KEY_SET = _plain("key_set", "The built-in issuer's public keys")
+DOCUMENT = _plain("openapi", "This document")
+TOKEN = _plain(
+    "token",
+    "An access token for a demo client (OAuth 2.0 client credentials)",
+    {401, 413, 415, 429},
+    requestBody={
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type"],
+                    "properties": {
+                        "grant_type": {"const": "client_credentials"},
+                        "client_id": _STRING,
+                        "client_secret": _STRING,
+                    },
+                }
+            }
+        },
+    },
+)
+
+
+def add(app: FastAPI, token_url: str) -> None:
+    """Serve the document of all routes that `app` has now."""
+
+    @app.get("/openapi.json", **DOCUMENT)
+    async def document() -> Response:
+        return Response(encoded, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    models = {api.ProblemView} | {model for route in ROUTES for model in (route.body, *route.answers.values()) if model}
+    _, shapes = models_json_schema(
+        [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
+        ref_template=_SHAPES + "{model}",
+    )
+    roles = {role: f"what a {role} may do" for route in ROUTES for role in route.roles}
+    oauth = {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": token_url, "scopes": roles}}}
+    described = app.openapi()
+    described["components"] = {"schemas": shapes["$defs"], "securitySchemes": {"oauth": oauth}}
+    encoded = msgspec.json.encode(described)

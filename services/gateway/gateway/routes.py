@@ -1,0 +1,166 @@
+"""The public API as a table: who serves each call, who may make it, what it takes besides its path, and how it answers.
+
+Everything else is derived from it: the served routes, OpenAPI, and the tests that go through all of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from common.contracts import api
+from common.security.identity import CUSTOMER, OPERATOR
+from common.topology import INVENTORY, ORDER, PAYMENT
+
+CUSTOMERS = frozenset({CUSTOMER})
+OPERATORS = frozenset({OPERATOR})
+EVERYBODY = CUSTOMERS | OPERATORS  # everybody with a token; whose orders one sees is the order service's decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`keyed`: an Idempotency-Key is required. `waits`: Prefer: wait=N. `paged`: limit and cursor. `tagged`: ETag.
+    `repeatable`: asking twice does what asking once does, even without a key."""
+
+    name: str
+    summary: str
+    method: str
+    path: str
+    upstream: str
+    roles: frozenset[str]
+    answers: Mapping[int, type[BaseModel]]
+    refusals: frozenset[int] = frozenset()
+    body: type[BaseModel] | None = None
+    keyed: bool = False
+    waits: bool = False
+    paged: bool = False
+    tagged: bool = False
+    streamed: bool = False
+
+    @property
+    def repeatable(self) -> bool:
+        return not self.keyed
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names in the path: `order_id`, `sku`."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+
+ROUTES = (
+    Route(
+        name="place_order",
+        summary="Place an order",
+        method="POST",
+        path="/v1/orders",
+        upstream=ORDER,
+        roles=CUSTOMERS,
+        answers={202: api.Order, 200: api.Order},
+        refusals=frozenset({409}),
+        body=api.PlaceOrderBody,
+        keyed=True,
+        waits=True,
+    ),
+    Route(
+        name="list_orders",
+        summary="My orders, newest first",
+        method="GET",
+        path="/v1/orders",
+        upstream=ORDER,
+        roles=EVERYBODY,
+        answers={200: api.OrderPage},
+        paged=True,
+    ),
+    Route(
+        name="show_order",
+        summary="One order",
+        method="GET",
+        path="/v1/orders/{order_id}",
+        upstream=ORDER,
+        roles=EVERYBODY,
+        answers={200: api.Order},
+        tagged=True,
+    ),
+    Route(
+        name="show_timeline",
+        summary="Everything that has happened to an order, in every service",
+        method="GET",
+        path="/v1/orders/{order_id}/timeline",
+        upstream=ORDER,
+        roles=EVERYBODY,
+        answers={200: api.Timeline},
+    ),
+    Route(
+        name="stream_timeline",
+        summary="The same, live: server-sent events `entry` and `order`, then `end`",
+        method="GET",
+        path="/v1/orders/{order_id}/stream",
+        upstream=ORDER,
+        roles=EVERYBODY,
+        answers={},
+        streamed=True,
+    ),
+    Route(
+        name="cancel_order",
+        summary="Cancel an order, as long as it is not too late",
+        method="POST",
+        path="/v1/orders/{order_id}/cancellation",
+        upstream=ORDER,
+        roles=CUSTOMERS,
+        answers={202: api.Order, 200: api.Order},
+        refusals=frozenset({409}),
+        waits=True,
+    ),
+    Route(
+        name="list_products",
+        summary="The catalog",
+        method="GET",
+        path="/v1/products",
+        upstream=INVENTORY,
+        roles=EVERYBODY,
+        answers={200: api.ProductPage},
+        paged=True,
+    ),
+    Route(
+        name="show_product",
+        summary="One product, with what is available of it",
+        method="GET",
+        path="/v1/products/{sku}",
+        upstream=INVENTORY,
+        roles=EVERYBODY,
+        answers={200: api.Product},
+        tagged=True,
+    ),
+    Route(
+        name="put_product",
+        summary="Create a product, or change its name and price",
+        method="PUT",
+        path="/v1/products/{sku}",
+        upstream=INVENTORY,
+        roles=OPERATORS,
+        answers={200: api.Product, 202: api.ProductAccepted},
+        body=api.ProductBody,
+    ),
+    Route(
+        name="receive_stock",
+        summary="A delivery to the warehouse",
+        method="POST",
+        path="/v1/products/{sku}/receipts",
+        upstream=INVENTORY,
+        roles=OPERATORS,
+        answers={200: api.Product, 202: api.ProductAccepted},
+        refusals=frozenset({409}),
+        body=api.ReceiptBody,
+        keyed=True,
+    ),
+    Route(
+        name="show_payment",
+        summary="The payment of an order",
+        method="GET",
+        path="/v1/payments/{order_id}",
+        upstream=PAYMENT,
+        roles=EVERYBODY,
+        answers={200: api.Payment},
+        tagged=True,
+    ),
+)
