@@ -1,0 +1,133 @@
+"""One service, kept alive: started, watched, and started again when it dies or falls silent."""
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from orderly import runfile
+from orderly.heartbeat import Heartbeat
+from orderly.processes import Identity
+from orderly.sockets import Doors
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 10.0
+HEALTHY_AFTER = 10.0  # alive for so long: the next death is a new story, and its first restart is quick again
+PATIENCE = 30.0  # with a silent process
+START_PATIENCE = 120.0  # with one that has not answered yet: it may have much to restore
+
+Say = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start, and with what."""
+
+    name: str
+    role: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    doors: Doors
+    parent: int  # end of a pipe that closes when the supervisor dies
+    log: Path
+
+
+def delay(deaths: int) -> float:
+    """Before the restart after so many deaths in quick succession, the first being 1."""
+    return min(FIRST_DELAY * 2.0 ** (deaths - 1), LONGEST_DELAY)
+
+
+class Child:
+    """`step` never blocks. It returns when it would like to be called next, and sets `changed` for the run file."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self.plan = plan
+        self.changed = True
+        self._say = say
+        self._process: subprocess.Popen[bytes] | None = None
+        self._identity: Identity | None = None
+        self._heartbeat = Heartbeat(plan.doors.admin_port)
+        self._starts = 0
+        self._deaths = 0
+        self._started_at = 0.0
+        self._start_at = -inf
+        self._keep = True
+
+    def step(self, now: float) -> float:
+        if self._process is None:
+            if self._keep and now >= self._start_at:
+                try:
+                    self._start(now)
+                except OSError as error:  # no memory, no disk: that passes too
+                    self._lost(now, lived=0, error=str(error))
+            return self._start_at if self._keep else inf
+        if (code := self._process.poll()) is not None:
+            self._bury(code, now)
+            return self._start_at
+        if self._keep:
+            self._listen(now)
+        return now + 1.0
+
+    def ask_to_stop(self) -> None:
+        """It drains and goes, and is not started again."""
+        self._keep = False
+        self._heartbeat.reset()
+        if self._identity is not None:
+            self._say("service_stopping", name=self.plan.name, pid=self._identity.pid)
+            self._identity.ask_to_stop()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    @property
+    def gone(self) -> bool:
+        return self._process is None
+
+    def report(self) -> runfile.Service:
+        plan = self.plan
+        ports = plan.doors.api_port, plan.doors.admin_port
+        return runfile.Service(plan.name, plan.role, *ports, self._identity, self._starts)
+
+    def _start(self, now: float) -> None:
+        plan = self.plan
+        api, admin = plan.doors.fds
+        fds = {"ORDERLY_API_FD": api, "ORDERLY_ADMIN_FD": admin, "ORDERLY_PARENT_FD": plan.parent}
+        with plan.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                plan.command,
+                env={**plan.environment, **{name: str(fd) for name, fd in fds.items()}},
+                pass_fds=tuple(fds.values()),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # the terminal's Ctrl-C is the supervisor's business: it stops in order
+            )
+        self._identity = Identity.of(self._process.pid)
+        self._heartbeat.reset()
+        self._started_at = now
+        self._starts += 1
+        self.changed = True
+        self._say("service_started", name=plan.name, pid=self._process.pid, starts=self._starts)
+
+    def _bury(self, code: int, now: float) -> None:
+        self._process = self._identity = None
+        self.changed = True
+        if self._keep:
+            self._lost(now, lived=now - self._started_at, code=code)
+        else:
+            self._say("service_stopped", name=self.plan.name, code=code)
+
+    def _lost(self, now: float, *, lived: float, **why: object) -> None:
+        self._deaths = 1 if lived > HEALTHY_AFTER else self._deaths + 1
+        wait = delay(self._deaths)
+        self._start_at = now + wait
+        self._say("service_died", level="warning", name=self.plan.name, lived=round(lived, 1), restart_in=wait, **why)
+
+    def _listen(self, now: float) -> None:
+        silence = self._heartbeat.silence(now)
+        if silence > (PATIENCE if self._heartbeat.answered else START_PATIENCE):
+            self._say("service_silent", level="warning", name=self.plan.name, seconds=round(silence))
+            self.kill()
+            self._heartbeat.reset()

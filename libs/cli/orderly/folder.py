@@ -1,0 +1,53 @@
+"""The data folder: everything one platform keeps on disk, and where in it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orderly.failure import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`root` is absolute, because services are started from elsewhere."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, chosen: Path | None) -> "Folder":
+        """The chosen one, else $ORDERLY_DATA, else a folder of the user's data home."""
+        where = chosen or os.environ.get("ORDERLY_DATA")
+        if where:
+            return cls(Path(where).expanduser().resolve())
+        from platformdirs import user_data_path  # only now: most calls name their folder
+
+        return cls(user_data_path("orderly", appauthor=False).resolve())
+
+    def make(self) -> None:
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and orders: nobody else's business
+            for folder in (self.run, self.logs, self.journals):
+                folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Failure(
+                f"cannot make the data folder {self.root}: {error.strerror}", "choose another: --data DIR"
+            ) from None
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.db"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def journals(self) -> Path:
+        return self.root / "journal"
+
+    def log_of(self, service: str) -> Path:
+        return self.logs / f"{service}.jsonl"

@@ -1,0 +1,56 @@
+"""Asks the running services how they are."""
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from orderly.runfile import Run, Service
+from orderly.sockets import LOOPBACK
+
+WITHIN = 2.0
+UNREACHABLE = (OSError, http.client.HTTPException)
+
+
+def unready(service: Service, within: float = WITHIN) -> str | None:
+    """What `/readyz` complains about; None when it can serve."""
+    if service.process is None or not service.process.alive():
+        return "not running"
+    if service.process.frozen():
+        return "frozen"
+    connection = http.client.HTTPConnection(LOOPBACK, service.admin_port, timeout=within)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return None if answer.status == 200 else _complaints(answer.read(65536))
+    except UNREACHABLE:
+        return "no answer yet"
+    finally:
+        connection.close()
+
+
+def unready_all(services: Iterable[Service], within: float = WITHIN) -> Mapping[str, str | None]:
+    """Asked at the same time: one that hangs delays the answer by `within` and no more."""
+    asked = list(services)
+    with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
+        return dict(zip((it.name for it in asked), pool.map(lambda it: unready(it, within), asked), strict=True))
+
+
+def gateway_answers(run: Run, within: float = WITHIN) -> bool:
+    """Through its public port, as a client sees it. Any answer counts, unless it is the server's fault."""
+    connection = http.client.HTTPConnection(LOOPBACK, run.service("gateway").port, timeout=within)
+    try:
+        connection.request("GET", "/.well-known/jwks.json")
+        return connection.getresponse().status < 500
+    except UNREACHABLE:
+        return False
+    finally:
+        connection.close()
+
+
+def _complaints(body: bytes) -> str:
+    try:
+        checks = json.loads(body)["checks"]
+        return "; ".join(f"{name}: {reason}" for name, reason in checks.items() if reason != "ok") or "not ready"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "not ready"

@@ -1,0 +1,64 @@
+"""Listening sockets that outlive the services behind them: connections queue while a service restarts."""
+
+import socket
+
+from orderly.failure import Failure
+
+LOOPBACK = "127.0.0.1"
+FIRST_CHOICE = 8080
+BACKLOG = 1024
+
+
+def listen(port: int = 0) -> socket.socket:
+    """On loopback only. Port 0: any free one. Raises OSError where it is taken. Children may inherit it."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.set_inheritable(True)
+    return listening
+
+
+def port_of(listening: socket.socket) -> int:
+    port: int = listening.getsockname()[1]
+    return port
+
+
+def listen_for_clients(wanted: int | None, remembered: int | None) -> socket.socket:
+    """The gateway's: exactly the wanted port, else the one of the last run, else the usual one, else any."""
+    if wanted:
+        try:
+            return listen(wanted)
+        except (OSError, OverflowError) as error:
+            raise Failure(f"cannot listen on port {wanted}: {error}", "choose another: --port N") from None
+    for port in (remembered, FIRST_CHOICE):
+        if port:
+            try:
+                return listen(port)
+            except (OSError, OverflowError):
+                continue  # taken by somebody else: it was a preference only
+    return listen()
+
+
+class Doors:
+    """The two listening sockets of one service: its API, and health and metrics."""
+
+    def __init__(self, api: socket.socket, admin: socket.socket) -> None:
+        self._sockets = (api, admin)
+        self.api_port, self.admin_port = port_of(api), port_of(admin)
+
+    @property
+    def fds(self) -> tuple[int, int]:
+        return self._sockets[0].fileno(), self._sockets[1].fileno()
+
+    def close_api(self) -> None:
+        """New connections are refused once the service has closed its own end too."""
+        self._sockets[0].close()
+
+    def close(self) -> None:
+        for door in self._sockets:
+            door.close()
