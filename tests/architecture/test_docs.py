@@ -1,0 +1,56 @@
+"""What the documents name exists: files, make verbs, commands, options."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", "node_modules"} & set(path.parts))
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+def commands(text: str) -> list[str]:
+    """The lines of all shell blocks, continued ones joined."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    path = ROOT / name
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    broken = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_make_verb_exists(name: str) -> None:
+    verbs = set(re.findall(r"^([a-z][a-z-]*):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / name).read_text()
+    spoken = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^\s*make ([a-z-]+)", text, re.MULTILINE)
+    assert set(spoken) <= verbs
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    spoken = {tuple(line.split("#")[0].split()) for line in commands((ROOT / "README.md").read_text())}
+    for words in sorted(spoken):
+        if not words or words[0] != "orderly":
+            continue
+        group = [word for word in words[1:3] if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+        shown = told(*group) if (told(*group).returncode == 0) else told(*group[:1])
+        assert shown.returncode == 0, (words, shown.stderr)
+        for option in (word for word in words if word.startswith("--")):
+            assert option in shown.stdout, (words, option)
+
+
+def told(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orderly", *words, "--help"]
+    environ = {"COLUMNS": "200", "PATH": "", "HOME": "/nonexistent"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def test_the_first_block_of_the_readme_is_the_main_job() -> None:
+    assert commands((ROOT / "README.md").read_text())[0] == "make run"
