@@ -106,6 +106,18 @@ async def test_a_customer_reads_what_it_wrote(system: System) -> None:
             assert (status, seen["version"] >= 1, shown["ETag"]) == (200, True, f'"{seen["version"]}"')
 
 
+async def test_what_a_customer_has_already_is_not_sent_again(system: System) -> None:
+    async with system.client("alice") as alice:
+        order = await alice.place([("tea", 1)], wait=10)
+        await alice.story(order["order_id"], until="PaymentCaptured")
+        await alice.story(order["order_id"], until="StockShipped")
+        for path in (f"/v1/orders/{order['order_id']}", f"/v1/payments/{order['order_id']}", "/v1/products/cup"):
+            status, shown, headers = await alice.call("GET", path)
+            assert (status, bool(shown)) == (200, True)
+            status, nothing, again = await alice.call("GET", path, headers={"If-None-Match": headers["ETag"]})
+            assert (status, not nothing, again["ETag"]) == (304, True, headers["ETag"]), path
+
+
 async def test_a_new_price_counts_for_whoever_waited_for_it(system: System) -> None:
     async with system.client("operator") as operator, system.client("alice") as alice:
         for amount in (100, 250, 75):

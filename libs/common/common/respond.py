@@ -21,3 +21,11 @@ def token_of(request: Request) -> Token | None:
     """The caller's Consistency-Token; Problem 400 for one that was never given out."""
     text = parameters.consistency_token(request)
     return Token.parse(text) if text else None
+
+
+def versioned(request: Request, value: Any, version: int, cache: str) -> Response:
+    """The answer with its version as ETag; 304 without a body for a caller that has this version (RFC 9110, 13.1.2)."""
+    headers = {"ETag": f'"{version}"', "Cache-Control": cache}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return as_json(value, headers=headers)

@@ -6,7 +6,7 @@ from common import json_body, parameters, problems, tracecontext
 from common.consistency import Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
-from common.respond import as_json, token_of
+from common.respond import as_json, token_of, versioned
 from common.security.identity import Caller, Identity
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
@@ -24,11 +24,7 @@ def build(stocking: Stocking, queries: Queries) -> FastAPI:
     @app.get("/v1/products/{sku}")
     async def show(request: Request, caller: Caller) -> Response:
         view = await queries.product(parameters.sku(request), token_of(request))
-        tag = f'"{view.version}"'
-        headers = {"ETag": tag, "Cache-Control": "private, max-age=1"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return as_json(shown(view), headers=headers)
+        return versioned(request, shown(view), view.version, "private, max-age=1")
 
     @app.put("/v1/products/{sku}")
     async def put(request: Request, caller: Caller) -> Response:

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, problems, tracecontext
 from common.contracts.api import PlaceOrderBody
-from common.respond import as_json, token_of
+from common.respond import as_json, token_of, versioned
 from common.security.identity import Caller
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
@@ -39,11 +39,7 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
     @app.get("/v1/orders/{order_id}")
     async def show(request: Request, caller: Caller) -> Response:
         view = await _own(request, caller)
-        tag = f'"{view.version}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return as_json(shown(view), headers=headers)
+        return versioned(request, shown(view), view.version, "private, no-cache")
 
     @app.get("/v1/orders/{order_id}/timeline")
     async def timeline(request: Request, caller: Caller) -> Response:

@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Request, Response
 
 from common import parameters, problems
-from common.respond import as_json, token_of
+from common.respond import token_of, versioned
 from common.security.identity import Caller
 from payment.queries import Queries, shown
 
@@ -15,10 +15,6 @@ def build(queries: Queries) -> FastAPI:
     @app.get("/v1/payments/{order_id}")
     async def show(request: Request, caller: Caller) -> Response:
         view = await queries.payment(parameters.order_id(request), caller, token_of(request))
-        tag = f'"{view.version}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return as_json(shown(view), headers=headers)
+        return versioned(request, shown(view), view.version, "private, no-cache")
 
     return app
