@@ -56,7 +56,9 @@ bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/READM
 
 lock: ## Write requirements/*.lock again from the pyproject.toml files
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml -o requirements/runtime.lock
-	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml pyproject.toml --group dev \
+	$(COMPILE) libs/cli/pyproject.toml --extra kafka -c requirements/runtime.lock -o requirements/kafka.lock
+	$(COMPILE) libs/cli/pyproject.toml --extra redis -c requirements/runtime.lock -o requirements/redis.lock
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml pyproject.toml --extra kafka --group dev \
 	    -c requirements/runtime.lock -o requirements/dev.lock
 
 clean: ## Remove environments and caches; the platform's data stays where it is
