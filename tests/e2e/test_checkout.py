@@ -23,7 +23,9 @@ async def test_a_good_order_is_confirmed_captured_and_shipped(system: System) ->
         order = await alice.place([("tea", 2), ("cup", 1)], wait=10)
         assert (order["status"], order["total"]) == ("confirmed", {"amount": 3 * 1999, "currency": "EUR"})
         await alice.story(order["order_id"], until="StockShipped")
-        status, payment, _ = await alice.call("GET", f"/v1/payments/{order['order_id']}")
+        await alice.story(order["order_id"], until="PaymentCaptured")
+        strong = {"Consistency-Level": "strong"}
+        status, payment, _ = await alice.call("GET", f"/v1/payments/{order['order_id']}", headers=strong)
         assert (status, payment["status"], payment["captured"]["amount"]) == (200, "captured", 3 * 1999)
 
 
@@ -104,6 +106,17 @@ async def test_a_customer_reads_what_it_wrote(system: System) -> None:
             token = {"Consistency-Token": headers["Consistency-Token"]}
             status, seen, shown = await alice.call("GET", f"/v1/orders/{order['order_id']}", headers=token)
             assert (status, seen["version"] >= 1, shown["ETag"]) == (200, True, f'"{seen["version"]}"')
+
+
+async def test_a_strong_read_shows_what_somebody_else_was_told_was_accepted(system: System) -> None:
+    strong = {"Consistency-Level": "strong"}
+    async with system.client("alice") as alice, system.client("operator") as operator:
+        for _ in range(10):
+            order = await alice.place([("tea", 1)])
+            status, seen, _ = await operator.call("GET", f"/v1/orders/{order['order_id']}", headers=strong)
+            assert (status, seen["version"] >= 1) == (200, True)
+        status, page, _ = await alice.call("GET", "/v1/orders?limit=1", headers=strong)
+        assert (status, page["items"][0]["order_id"]) == (200, order["order_id"])
 
 
 async def test_what_a_customer_has_already_is_not_sent_again(system: System) -> None:

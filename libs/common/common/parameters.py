@@ -3,6 +3,7 @@
 Idempotency-Key       1-255 visible ASCII characters, exactly once
 Prefer: wait=N        bounded; a preference that makes no sense is ignored, as RFC 7240 wants it
 Consistency-Token     opaque: the form is checked here, the meaning where it was made
+Consistency-Level     eventual, session or strong
 limit, cursor         1-100; opaque
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from common.contracts.api import LARGEST_PAGE, ORDER_ID, SKU, VISIBLE
+from common.contracts.api import CONSISTENCY_LEVELS, LARGEST_PAGE, ORDER_ID, SKU, VISIBLE
 from common.problems import Problem
 
 LONGEST_WAIT = 30
@@ -65,6 +66,15 @@ def consistency_token(request: Request) -> str | None:
         return None
     if len(found) > 1 or _opaque(found[0]) is None:
         raise invalid_token()
+    return found[0]
+
+
+def consistency_level(request: Request) -> str | None:
+    found = request.headers.getlist("consistency-level")
+    if not found:
+        return None
+    if len(found) > 1 or found[0] not in CONSISTENCY_LEVELS:
+        raise Problem(400, "invalid-consistency-level", f"Consistency-Level: {', '.join(CONSISTENCY_LEVELS)}, or none.")
     return found[0]
 
 

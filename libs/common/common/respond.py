@@ -1,4 +1,4 @@
-"""What the services' routes have in common: JSON out, a consistency token in."""
+"""What the services' routes have in common: JSON out, and the version of what is shown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common import parameters
-from common.consistency import Token
-
 _encode = msgspec.json.Encoder().encode
 
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(_encode(value), status, headers, "application/json")
-
-
-def token_of(request: Request) -> Token | None:
-    """The caller's Consistency-Token; Problem 400 for one that was never given out."""
-    text = parameters.consistency_token(request)
-    return Token.parse(text) if text else None
 
 
 def versioned(request: Request, value: Any, version: int, cache: str) -> Response:

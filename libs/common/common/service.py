@@ -50,7 +50,9 @@ class Platform:
 
     def processor(self, behaviour: Behaviour[S], offer: Offer = lambda key, effect, restored: None) -> Processor[S]:
         commands = topology.commands(self.service)
-        consumer = self.log.consumer(commands, group=f"{self.service}-processor", member=self.settings.member)
+        consumer = self.log.consumer(
+            commands, group=topology.processor_group(self.service), member=self.settings.member
+        )
         return Processor(behaviour, self.log, consumer, self.clock, offer=offer)
 
     def projector(self, projection: Projection) -> tuple[Projector, ReadModel]:

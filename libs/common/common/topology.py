@@ -32,6 +32,11 @@ def dead_letters(service: str) -> str:
     return f"{service}.dead-letters"
 
 
+def processor_group(service: str) -> str:
+    """The group whose committed offsets say which commands are decided."""
+    return f"{service}-processor"
+
+
 def topics(partitions: int = PARTITIONS) -> Sequence[Topic]:
     """All topics of the platform. Every service creates them all: who starts first does not matter."""
     found: list[Topic] = []

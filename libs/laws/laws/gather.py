@@ -15,7 +15,7 @@ from typing import Any
 from common.clock import Instant, Millis
 from common.decider import Behaviour
 from common.eventlog import EventLog, Stored
-from common.topology import PROCESSING_SERVICES, commands, dead_letters, events, state
+from common.topology import PROCESSING_SERVICES, commands, dead_letters, events, processor_group, state
 from laws.history import PATIENCE, Cut, Documents, History, Place
 from laws.journal import JournalEntry
 from laws.ledger import LedgerRow
@@ -109,7 +109,7 @@ def _consumed(log: EventLog) -> dict[Place, int]:
     return {
         (commands(service), partition): offset
         for service in PROCESSING_SERVICES
-        for partition, offset in log.committed(commands(service), group=f"{service}-processor").items()
+        for partition, offset in log.committed(commands(service), group=processor_group(service)).items()
     }
 
 

@@ -70,6 +70,10 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
         yield {"name": "If-None-Match", "in": "header", "schema": _STRING}
     fresh = "The header of an earlier answer: this one will not be older"
     yield {"name": "Consistency-Token", "in": "header", "schema": _STRING, "description": fresh}
+    if route.method == "GET" and not route.streamed:
+        levels = {"type": "string", "enum": list(api.CONSISTENCY_LEVELS), "default": "session"}
+        price = "`eventual`: at once; `session`: as the token says; `strong`: with all that was acknowledged before"
+        yield {"name": "Consistency-Level", "in": "header", "schema": levels, "description": price}
 
 
 def _answer_headers(route: Route) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def _headers(route: Route, request: Request, caller: Identity) -> tuple[dict[str
     patience = DEADLINE
     if token := parameters.consistency_token(request):
         headers["Consistency-Token"] = token
+    if level := parameters.consistency_level(request):
+        headers["Consistency-Level"] = level
     key = (parameters.idempotency_key if route.keyed else parameters.optional_idempotency_key)(request)
     if key is not None:
         headers["Idempotency-Key"] = key

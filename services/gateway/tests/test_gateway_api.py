@@ -99,6 +99,8 @@ async def test_what_a_route_takes_is_passed_on(gateway: Edge) -> None:
     assert reply.json() == {"wait": 7}
     await gateway.call("alice", "GET", f"/v1/orders/{ORDER_ID}", {"If-None-Match": '"3"'})
     assert gateway.service.heard[1].headers["if-none-match"] == '"3"'
+    await gateway.call("alice", "GET", f"/v1/orders/{ORDER_ID}", {"Consistency-Level": "strong"})
+    assert gateway.service.heard[2].headers["consistency-level"] == "strong"
 
 
 async def test_what_a_service_answers_comes_back_and_nothing_else(gateway: Edge) -> None:

@@ -178,8 +178,8 @@ async def test_a_body_of_64_kB_is_fine(gateway: Edge) -> None:
     assert (await gateway.place(ORDER + b" " * (65_536 - len(ORDER)))).status == 200
 
 
-@pytest.mark.parametrize("header", ["Prefer", "Consistency-Token", "If-None-Match", "traceparent", "Idempotency-Key",
-                                    "Authorization", "X-Request-Id", "Accept"])  # fmt: skip
+@pytest.mark.parametrize("header", ["Prefer", "Consistency-Token", "Consistency-Level", "If-None-Match", "traceparent",
+                                    "Idempotency-Key", "Authorization", "X-Request-Id", "Accept"])  # fmt: skip
 @pytest.mark.parametrize("value", [CANARY + "\x80\xff", f"<{CANARY}>", "a" * 4000 + CANARY, f"{CANARY}\t{CANARY}"])
 async def test_no_header_is_repeated_or_breaks_anything(gateway: Edge, header: str, value: str) -> None:
     reply = await gateway.call("alice", "POST", "/v1/orders", {"Idempotency-Key": "k", header: value}, b"{}")

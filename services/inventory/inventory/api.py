@@ -3,10 +3,10 @@
 from fastapi import FastAPI, Request, Response
 
 from common import json_body, parameters, problems, tracecontext
-from common.consistency import Token
+from common.consistency import Asked, Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
-from common.respond import as_json, token_of, versioned
+from common.respond import as_json, versioned
 from common.security.identity import Caller, Identity
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
@@ -18,12 +18,12 @@ def build(stocking: Stocking, queries: Queries) -> FastAPI:
 
     @app.get("/v1/products")
     async def page(request: Request, caller: Caller) -> Response:
-        found = await queries.page(parameters.cursor(request), parameters.limit(request), token_of(request))
+        found = await queries.page(parameters.cursor(request), parameters.limit(request), Asked.by(request))
         return as_json(found, headers={"Cache-Control": "private, max-age=1"})
 
     @app.get("/v1/products/{sku}")
     async def show(request: Request, caller: Caller) -> Response:
-        view = await queries.product(parameters.sku(request), token_of(request))
+        view = await queries.product(parameters.sku(request), Asked.by(request))
         return versioned(request, shown(view), view.version, "private, max-age=1")
 
     @app.put("/v1/products/{sku}")
@@ -47,7 +47,7 @@ def build(stocking: Stocking, queries: Queries) -> FastAPI:
         if token is not None:
             headers["Consistency-Token"] = str(token)
         try:
-            view = await queries.product(sku, token)
+            view = await queries.product(sku, Asked(token))
         except Problem as late:
             if late.status != 503:
                 raise

@@ -18,7 +18,7 @@ def build(settings: Settings) -> Process:
     platform = Platform.open("inventory", settings)
 
     def serve() -> FastAPI:
-        queries = Queries(platform.view())
+        queries = Queries(platform.view(), platform.log)
         return api.build(Stocking(queries, Sender("inventory", platform.log, platform.clock)), queries)
 
     return assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=ProductProjection())

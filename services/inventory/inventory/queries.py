@@ -3,9 +3,12 @@
 from typing import Any
 
 from common import parameters
-from common.consistency import Token, wait_for
+from common.consistency import AT_ONCE, Asked
+from common.eventlog import EventLog
+from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
+from common.topology import INVENTORY
 from inventory.projection import PRODUCTS, ProductView, Receipt, read, read_receipt, receipt_key
 
 
@@ -21,12 +24,13 @@ def shown(view: ProductView) -> dict[str, Any]:
 
 
 class Queries:
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, log: EventLog) -> None:
         self._view = view
+        self._freshness = Freshness(INVENTORY, view, log)
 
-    async def product(self, sku: str, token: Token | None = None) -> ProductView:
+    async def product(self, sku: str, asked: Asked = AT_ONCE) -> ProductView:
         """Raises Problem 404 for what is not sold."""
-        await self.caught_up(token)
+        await self.caught_up(asked, sku)
         document = await self._view.get(sku)
         view = read(document) if document else None
         if view is None or view.price is None:
@@ -37,11 +41,11 @@ class Queries:
         document = await self._view.get(receipt_key(sku, receipt_id))
         return read_receipt(document) if document else None
 
-    async def page(self, cursor: str, limit: int, token: Token | None) -> dict[str, Any]:
+    async def page(self, cursor: str, limit: int, asked: Asked = AT_ONCE) -> dict[str, Any]:
         """In the order of SKUs; the cursor is the last one seen."""
         if cursor and not parameters.is_sku(cursor):
             raise parameters.invalid_cursor()
-        await self.caught_up(token)
+        await self.caught_up(asked)
         entries = await self._view.list(PRODUCTS, after=cursor, limit=limit + 1)
         skus = [entry.sort for entry in entries[:limit]]
         documents = await self._view.get_many(skus)
@@ -50,6 +54,5 @@ class Queries:
             "next_cursor": skus[-1] if len(entries) > limit else None,
         }
 
-    async def caught_up(self, token: Token | None) -> None:
-        if token is not None and token.service == "inventory":
-            await wait_for(self._view, token)
+    async def caught_up(self, asked: Asked, sku: str | None = None) -> None:
+        await self._freshness.meet(asked, sku)

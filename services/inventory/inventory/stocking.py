@@ -4,7 +4,7 @@ import hashlib
 
 import structlog
 
-from common.consistency import Token
+from common.consistency import Asked, Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.contracts.inventory import PutProduct, ReceiveStock
 from common.contracts.money import Money
@@ -37,7 +37,7 @@ class Stocking:
         command = ReceiveStock(sku, receipt_id, body.quantity)
         position, _ = await self._sender.send(sku, command, actor=caller.subject, traceparent=traceparent)
         token = Token.at(position)
-        await self._queries.caught_up(token)
+        await self._queries.caught_up(Asked(token))
         if not await self._same(sku, receipt_id, body):
             raise Problem(422, "receipt-refused", "The stock would be more than can be counted.")
         _log.info("stock received", correlation=sku, quantity=body.quantity)

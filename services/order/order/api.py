@@ -8,8 +8,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, problems, tracecontext
+from common.consistency import Asked
 from common.contracts.api import PlaceOrderBody
-from common.respond import as_json, token_of, versioned
+from common.respond import as_json, versioned
 from common.security.identity import Caller
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
@@ -27,13 +28,13 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
     async def place(request: Request, caller: Caller) -> Response:
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, PlaceOrderBody)
-        accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), token_of(request))
+        accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), Asked.by(request).token)
         return await _outcome(accepted, parameters.wait(request.headers))
 
     @app.get("/v1/orders")
     async def page(request: Request, caller: Caller) -> Response:
         return as_json(
-            await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), token_of(request))
+            await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), Asked.by(request))
         )
 
     @app.get("/v1/orders/{order_id}")
@@ -66,16 +67,16 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
         """The caller's order; one that was accepted here and is not in the read model yet is shown as accepted."""
         order_id = parameters.order_id(request)
         recent = await placing.known(order_id)
-        token = token_of(request)
-        if recent is not None and token is None and caller.subject == recent.view.customer:
+        asked = Asked.by(request)
+        if recent is not None and not asked.waits and caller.subject == recent.view.customer:
             return recent.view
-        return await queries.order(order_id, caller, token)
+        return await queries.order(order_id, caller, asked)
 
     async def _told(request: Request, caller: Caller) -> OrderView:
         """The caller's order, as soon as there is something to tell of it."""
         view = await _own(request, caller)
         if view.version == 0 and (recent := await placing.known(view.order_id)) and recent.token:
-            return await queries.order(view.order_id, caller, recent.token)
+            return await queries.order(view.order_id, caller, Asked(recent.token))
         return view
 
     async def _outcome(accepted: Accepted, wait: int) -> Response:

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from common.codec import encode
-from common.consistency import Token
+from common.consistency import Asked, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import LARGEST_AMOUNT, Money
 from common.contracts.order import Delivery, Line, PlaceOrder, RequestCancellation
@@ -98,7 +98,7 @@ class Placing:
             unseen, self._unseen = self._unseen, []
             with suppress(TimeoutError):
                 async with asyncio.timeout(CATCH_UP):
-                    await asyncio.gather(*(self._queries.caught_up(token) for token in unseen))
+                    await asyncio.gather(*(self._queries.caught_up(Asked(token)) for token in unseen))
 
     async def _accept(
         self,

@@ -10,8 +10,9 @@ import msgspec
 
 from common import parameters, topology
 from common.clock import rfc3339
-from common.consistency import Token, wait_for
+from common.consistency import AT_ONCE, Asked
 from common.eventlog import EventLog, Stored
+from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
 from common.security.identity import Identity
@@ -41,17 +42,17 @@ class Queries:
     def __init__(self, view: View, log: EventLog) -> None:
         self._view = view
         self._log = log
+        self._freshness = Freshness(topology.ORDER, view, log)
 
-    async def order(self, order_id: str, caller: Identity, token: Token | None = None) -> OrderView:
-        await self.caught_up(token)
+    async def order(self, order_id: str, caller: Identity, asked: Asked = AT_ONCE) -> OrderView:
+        await self.caught_up(asked, order_id)
         found = await self.find(order_id)
         if found is None or not (caller.is_operator or found.customer == caller.subject):
             raise Problem(404, "order-not-found", "There is no such order.")
         return found
 
-    async def caught_up(self, token: Token | None) -> None:
-        if token is not None and token.service == "order":
-            await wait_for(self._view, token)
+    async def caught_up(self, asked: Asked, order_id: str | None = None) -> None:
+        await self._freshness.meet(asked, order_id)
 
     async def folded(self) -> dict[int, int]:
         """By partition: the first command that the read model may not show yet."""
@@ -73,9 +74,9 @@ class Queries:
                 return found
             await self._view.changed(order_id, left)
 
-    async def page(self, customer: str, cursor: str, limit: int, token: Token | None = None) -> dict[str, Any]:
+    async def page(self, customer: str, cursor: str, limit: int, asked: Asked = AT_ONCE) -> dict[str, Any]:
         """Newest first."""
-        await self.caught_up(token)
+        await self.caught_up(asked)
         after = _open_cursor(cursor) if cursor else ""
         entries = await self._view.list(f"orders/{customer}", after=after, limit=limit + 1, newest_first=True)
         ids = [entry.body.decode() for entry in entries[:limit]]

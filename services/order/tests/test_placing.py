@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from common import topology
-from common.consistency import Token
+from common.consistency import Asked, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import Money
 from common.eventlog.memory import MemoryLog
@@ -166,7 +166,7 @@ async def test_nobody_cancels_somebody_elses_order(world: World) -> None:
 
 async def test_a_token_waits_for_its_own_write_and_no_longer(world: World) -> None:
     accepted = await world.placing.place(body(), "k1", ALICE, "", None)
-    reading = asyncio.create_task(world.queries.order(accepted.view.order_id, ALICE, accepted.token))
+    reading = asyncio.create_task(world.queries.order(accepted.view.order_id, ALICE, Asked(accepted.token)))
     await asyncio.sleep(0.01)
     assert not reading.done()
     world.decide()

@@ -3,7 +3,8 @@
 from fastapi import FastAPI, Request, Response
 
 from common import parameters, problems
-from common.respond import token_of, versioned
+from common.consistency import Asked
+from common.respond import versioned
 from common.security.identity import Caller
 from payment.queries import Queries, shown
 
@@ -14,7 +15,7 @@ def build(queries: Queries) -> FastAPI:
 
     @app.get("/v1/payments/{order_id}")
     async def show(request: Request, caller: Caller) -> Response:
-        view = await queries.payment(parameters.order_id(request), caller, token_of(request))
+        view = await queries.payment(parameters.order_id(request), caller, Asked.by(request))
         return versioned(request, shown(view), view.version, "private, no-cache")
 
     return app

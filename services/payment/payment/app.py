@@ -26,7 +26,7 @@ def build(settings: Settings) -> Process:
     worker = ProviderWorker(settings.provider_url, report)
 
     def serve() -> FastAPI:
-        return api.build(Queries(platform.view()))
+        return api.build(Queries(platform.view(), platform.log))
 
     process = assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=PaymentProjection(), offer=worker.offer)
     process.background, process.drain = (worker.start,), (worker.drain,)

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from common.consistency import Token, wait_for
+from common.consistency import AT_ONCE, Asked
+from common.eventlog import EventLog
+from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
 from common.security.identity import Identity
+from common.topology import PAYMENT
 from payment.projection import PaymentView, read_view
 
 
@@ -24,13 +27,13 @@ def shown(view: PaymentView) -> dict[str, Any]:
 
 
 class Queries:
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, log: EventLog) -> None:
         self._view = view
+        self._freshness = Freshness(PAYMENT, view, log)
 
-    async def payment(self, order_id: str, caller: Identity, token: Token | None = None) -> PaymentView:
+    async def payment(self, order_id: str, caller: Identity, asked: Asked = AT_ONCE) -> PaymentView:
         """Raises Problem 404 for a payment of somebody else, one that never was, and one that nothing is known of yet."""
-        if token is not None and token.service == "payment":
-            await wait_for(self._view, token)
+        await self._freshness.meet(asked, order_id)
         document = await self._view.get(order_id)
         view = read_view(document.body) if document else None
         seen = view is not None and view.status and view.amount is not None

@@ -12,6 +12,7 @@ from common.contracts.money import LARGEST_AMOUNT
 
 LARGEST_QUANTITY = 10**9
 LARGEST_PAGE = 100
+CONSISTENCY_LEVELS = ("eventual", "session", "strong")
 
 SKU = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ORDER_ID = r"^ord_[0-9a-f]{32}$"
