@@ -12,7 +12,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation process-tests bench lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration process-tests bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ down: $(RUNTIME) ## Stop it
 status: $(RUNTIME) ## Show services, ports, memory and health
 	@$(ORDERLY) status $(ARGS)
 
-test: check unit simulation process-tests ## Check everything there is to check
+test: check unit simulation integration process-tests ## Check everything there is to check
 
 check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/ruff check
@@ -43,7 +43,10 @@ check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/lint-imports
 
 unit: $(DEV) ## Unit and contract tests
-	.venv/bin/pytest -n auto -m "not process and not simulation"
+	.venv/bin/pytest -n auto -m "not process and not simulation and not kafka and not redis"
+
+integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
+	.venv/bin/pytest -m "(kafka or redis) and not process"
 
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
 	.venv/bin/pytest -m simulation

@@ -1,15 +1,14 @@
-"""One service, kept alive: started, watched, and started again when it dies or falls silent."""
+"""One process, kept alive: started, watched, and started again when it dies or falls silent."""
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
 from orderly import runfile
-from orderly.heartbeat import Heartbeat
+from orderly.heartbeat import Heartbeat, Question
 from orderly.processes import Identity
-from orderly.sockets import Doors
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
@@ -22,15 +21,31 @@ Say = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start, and with what."""
+    """What to start, and with what. Its standard input is a pipe that ends when whoever started it does."""
 
     name: str
     role: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    doors: Doors
-    parent: int  # end of a pipe that closes when the supervisor dies
+    question: Question
     log: Path
+    port: int | None = None
+    admin_port: int | None = None
+    sockets: Mapping[str, int] = field(default_factory=dict)  # variable that names it -> listening socket to inherit
+
+
+def spawn(plan: Plan, parent: int) -> "subprocess.Popen[bytes]":
+    """`parent`: the reading end of the pipe. In a session of its own: the terminal's Ctrl-C is not for it."""
+    with plan.log.open("ab") as log:
+        return subprocess.Popen(
+            plan.command,
+            env={**plan.environment, **{name: str(fd) for name, fd in plan.sockets.items()}},
+            pass_fds=tuple(plan.sockets.values()),
+            stdin=parent,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def delay(deaths: int) -> float:
@@ -41,13 +56,14 @@ def delay(deaths: int) -> float:
 class Child:
     """`step` never blocks. It returns when it would like to be called next, and sets `changed` for the run file."""
 
-    def __init__(self, plan: Plan, say: Say) -> None:
+    def __init__(self, plan: Plan, say: Say, parent: int) -> None:
         self.plan = plan
         self.changed = True
+        self._parent = parent
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._identity: Identity | None = None
-        self._heartbeat = Heartbeat(plan.doors.admin_port)
+        self._heartbeat = Heartbeat(plan.question)
         self._starts = 0
         self._deaths = 0
         self._started_at = 0.0
@@ -87,29 +103,16 @@ class Child:
 
     def report(self) -> runfile.Service:
         plan = self.plan
-        ports = plan.doors.api_port, plan.doors.admin_port
-        return runfile.Service(plan.name, plan.role, *ports, self._identity, self._starts)
+        return runfile.Service(plan.name, plan.role, plan.port, plan.admin_port, self._identity, self._starts)
 
     def _start(self, now: float) -> None:
-        plan = self.plan
-        api, admin = plan.doors.fds
-        fds = {"ORDERLY_API_FD": api, "ORDERLY_ADMIN_FD": admin, "ORDERLY_PARENT_FD": plan.parent}
-        with plan.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                plan.command,
-                env={**plan.environment, **{name: str(fd) for name, fd in fds.items()}},
-                pass_fds=tuple(fds.values()),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # the terminal's Ctrl-C is the supervisor's business: it stops in order
-            )
+        self._process = spawn(self.plan, self._parent)
         self._identity = Identity.of(self._process.pid)
         self._heartbeat.reset()
         self._started_at = now
         self._starts += 1
         self.changed = True
-        self._say("service_started", name=plan.name, pid=self._process.pid, starts=self._starts)
+        self._say("service_started", name=self.plan.name, pid=self._process.pid, starts=self._starts)
 
     def _bury(self, code: int, now: float) -> None:
         self._process = self._identity = None

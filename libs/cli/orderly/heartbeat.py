@@ -1,13 +1,38 @@
-"""Is anybody there behind a service's socket? Asked every few seconds, without ever waiting for the answer."""
+"""Is anybody there behind a process's port? Asked every few seconds, without ever waiting for the answer."""
 
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 from orderly.sockets import LOOPBACK
 
 EVERY = 5.0
 CONNECT_WITHIN = 0.2  # loopback: longer means that nobody has accepted for a long while
-QUESTION = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to say to a port, and whether the first bytes that come back are an answer (b"": it hung up)."""
+
+    port: int
+    words: bytes
+    answered: Callable[[bytes], bool]
+
+    def asked(self, within: float) -> bool:
+        """Ask once, and wait for the answer."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), within) as connection:
+                connection.settimeout(within)
+                connection.sendall(self.words)
+                return self.answered(connection.recv(1024))
+        except OSError:
+            return False
+
+
+def livez(port: int) -> Question:
+    return Question(port, LIVEZ, lambda answer: answer[8:13] == b" 200 ")  # after HTTP/1.x
 
 
 class Heartbeat:
@@ -17,9 +42,9 @@ class Heartbeat:
     itself asleep accuses nobody of it.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._question: socket.socket | None = None
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._asking: socket.socket | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -37,7 +62,7 @@ class Heartbeat:
         if self._heard():
             self.answered = True
             self._silent_since = None
-        if self._question is None and now - self._asked_at >= EVERY:
+        if self._asking is None and now - self._asked_at >= EVERY:
             self._ask(now)
         return 0.0 if self._silent_since is None else now - self._silent_since
 
@@ -46,25 +71,26 @@ class Heartbeat:
         if self._silent_since is None:
             self._silent_since = now
         try:
-            self._question = socket.create_connection((LOOPBACK, self._port), CONNECT_WITHIN)
-            self._question.setblocking(False)
-            self._question.send(QUESTION)
+            self._asking = socket.create_connection((LOOPBACK, self._question.port), CONNECT_WITHIN)
+            self._asking.setblocking(False)
+            self._asking.send(self._question.words)
         except OSError:
             self._hang_up()
 
     def _heard(self) -> bool:
-        if self._question is None:
+        if self._asking is None:
             return False
         try:
-            answer = self._question.recv(1024)
+            answer = self._asking.recv(1024)
         except BlockingIOError:
             return False
         except OSError:
-            answer = b""
+            self._hang_up()
+            return False
         self._hang_up()
-        return answer[8:13] == b" 200 "  # after HTTP/1.x
+        return self._question.answered(answer)
 
     def _hang_up(self) -> None:
-        if self._question is not None:
-            self._question.close()
-            self._question = None
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None

@@ -16,8 +16,8 @@ class Service:
 
     name: str
     role: str
-    port: int
-    admin_port: int
+    port: int | None
+    admin_port: int | None
     process: Identity | None = None
     starts: int = 0
 

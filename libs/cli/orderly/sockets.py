@@ -1,5 +1,6 @@
 """Listening sockets that outlive the services behind them: connections queue while a service restarts."""
 
+import random
 import socket
 
 from orderly.failure import Failure
@@ -7,6 +8,7 @@ from orderly.failure import Failure
 LOOPBACK = "127.0.0.1"
 FIRST_CHOICE = 8080
 BACKLOG = 1024
+CHOSEN_FROM = (15_000, 32_000)
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -44,6 +46,24 @@ def listen_for_clients(wanted: int | None, remembered: int | None) -> socket.soc
     return listen()
 
 
+def free_ports(count: int) -> list[int]:
+    """Different ones that nobody listens on, from below the range that outgoing connections are given."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(*CHOSEN_FROM)
+        if is_free(port):
+            found.add(port)
+    return list(found)
+
+
+def is_free(port: int) -> bool:
+    try:
+        listen(port).close()
+    except OSError:
+        return False
+    return True
+
+
 class Doors:
     """The two listening sockets of one service: its API, and health and metrics."""
 
@@ -52,8 +72,9 @@ class Doors:
         self.api_port, self.admin_port = port_of(api), port_of(admin)
 
     @property
-    def fds(self) -> tuple[int, int]:
-        return self._sockets[0].fileno(), self._sockets[1].fileno()
+    def fds(self) -> dict[str, int]:
+        """By the variable that tells a service of it."""
+        return {"ORDERLY_API_FD": self._sockets[0].fileno(), "ORDERLY_ADMIN_FD": self._sockets[1].fileno()}
 
     def close_api(self) -> None:
         """New connections are refused once the service has closed its own end too."""

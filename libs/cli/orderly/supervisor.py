@@ -62,7 +62,7 @@ class Supervisor:
         self._doors = open_doors(gateway)
         self._url = f"http://127.0.0.1:{port_of(gateway)}"
         self._pipe = os.pipe()  # children get the reading end; nobody ever writes, only the end of it says something
-        self._children = [Child(plan, say) for plan in plans(folder, engine, self._doors, self._pipe[0])]
+        self._children = [Child(plan, say, self._pipe[0]) for plan in plans(folder, engine, self._doors)]
 
     def run(self) -> None:
         """Until told to stop, or until the data folder is deleted. Nothing that it started is left then."""

