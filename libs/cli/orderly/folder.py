@@ -46,6 +46,10 @@ class Folder:
         return self.root / "logs"
 
     @property
+    def certificates(self) -> Path:
+        return self.root / "certs"
+
+    @property
     def journals(self) -> Path:
         return self.root / "journal"
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from common.http_guard import GuardedProtocol
+from common import http_guard
+from common.security.spiffe import PEER, SpiffeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,14 @@ async def read_reply(reader: asyncio.StreamReader) -> tuple[int, dict[str, str],
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[Address]:
+async def serving(app: Any, context: ssl.SSLContext | None = None) -> AsyncIterator[Address]:
     """The application behind the guard on a free port. Leaving the block cuts every connection, as a killed process would."""
     config = uvicorn.Config(app, ws="none", lifespan="off", access_log=False, log_config=None, proxy_headers=False)
     state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: GuardedProtocol(config, state, {}), "127.0.0.1", 0)
+    sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    server = await http_guard.listen(config, state, sock, context)
     try:
-        yield Address(server.sockets[0].getsockname()[1])
+        yield Address(sock.getsockname()[1])
     finally:
         server.close()
         for connection in list(state.connections):
@@ -103,3 +106,13 @@ async def serving(app: Any) -> AsyncIterator[Address]:
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+def called_by(service: str, app: Any) -> Any:
+    """The application as if each request came by mutual TLS from this service."""
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"] = {**scope.get("state", {}), PEER: SpiffeId("orderly.local", "orderly", service)}
+        await app(scope, receive, send)
+
+    return called

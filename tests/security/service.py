@@ -1,0 +1,60 @@
+"""A service behind mutual TLS on a real socket, gated as the platform's are."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
+
+from common.security import gate
+from common.security.credentials import Credentials
+from common.security.spiffe import peer_of
+from common.testing.http import serving
+
+
+@dataclass
+class Inventory:
+    """Two routes of the real one. `asked` is by whom it was."""
+
+    credentials: Credentials
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def application(self) -> FastAPI:
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+        @app.get("/v1/products/{sku}")
+        async def show(request: Request, sku: str) -> PlainTextResponse:
+            self.asked.append(str(peer_of(request.scope)))
+            return PlainTextResponse(sku)
+
+        @app.put("/v1/products/{sku}")
+        async def put(request: Request, sku: str) -> PlainTextResponse:
+            self.asked.append(str(peer_of(request.scope)))
+            return PlainTextResponse(sku)
+
+        return app
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}/v1/products/tea"
+
+    async def ask(self, caller: Credentials, method: str = "GET", meant: str = "inventory") -> tuple[int, str]:
+        """Status and media type of the answer to one request on a connection of its own."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self.url, ssl=caller.client(meant)) as answer,
+        ):
+            await answer.read()
+            return answer.status, answer.content_type
+
+
+@contextlib.asynccontextmanager
+async def inventory(credentials: Credentials) -> AsyncIterator[Inventory]:
+    found = Inventory(credentials)
+    app = gate.enforce(found.application(), credentials.id)
+    async with serving(app, credentials.server()) as address:
+        found.port = address.port
+        yield found
