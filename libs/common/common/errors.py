@@ -4,6 +4,8 @@
     ├── LogError                the event log
     │   ├── Fenced              another owner has the partition: drop the state, join again
     │   ├── Unavailable         try again later; nothing is known to be wrong with the data
+    │   │   ├── Late            no answer within the deadline
+    │   │   └── Refused         too much asked already, or it fails too often: it was not even tried
     │   ├── OutOfRange          the position asked for is no longer, or not yet, there
     │   └── UnknownTopic
     ├── MessageError            one message is at fault, not the machinery: it goes to dead letters
@@ -32,6 +34,14 @@ class Fenced(LogError):
 class Unavailable(LogError):
     """The log, or a service that was asked, cannot be reached or is too busy. Whether a write happened is unknown unless said
     otherwise."""
+
+
+class Late(Unavailable):
+    """No answer within the deadline. It may have happened all the same."""
+
+
+class Refused(Unavailable):
+    """It was not asked, so nothing happened: a guard stands before it (a full bulkhead, an open circuit breaker)."""
 
 
 class OutOfRange(LogError):

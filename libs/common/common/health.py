@@ -1,18 +1,20 @@
-"""Is it alive, is it ready, has it started: named checks that mean something, on a plain port of their own.
+"""Is it alive, is it ready, has it started: named checks that mean something, and metrics, on a plain port of their own.
 
     /livez     the process can still make progress: a failure means "restart me"
     /readyz    it can serve now: a failure means "send nobody to me", for as long as it lasts
     /startupz  it has restored what it needs; after that it never fails again
+    /metrics   what it counts, for Prometheus (in OpenMetrics where that is asked for): see telemetry/metrics.py
 
 A check is a function that returns None when all is well, else what is wrong. Checks are cheap and never wait.
 """
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import prometheus_client.exposition
 import structlog
 
 Probe = Callable[[], str | None]
@@ -69,30 +71,29 @@ class Pulse:
         return f"no progress for {silent:.0f} s" if silent > self._longest else None
 
 
+_NOT_FOUND = b'{"type":"about:blank","title":"Not Found","status":404}'
+
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The ASGI application of the plain port: the three probes and nothing else (T13)."""
+    """The ASGI application of the plain port: the three probes, the metrics, and nothing else (T13)."""
     routes = {"/livez": health.livez, "/readyz": health.readyz, "/startupz": health.startupz}
 
     async def admin(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        route = routes.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
-        checks = route() if route else None
-        if checks is None:
-            status, body = 404, b'{"type":"about:blank","title":"Not Found","status":404}'
+        path = scope["path"] if scope["method"] in ("GET", "HEAD") else None
+        if path == "/metrics":
+            status, kind, body = _metrics(scope["headers"])
+        elif path in routes:
+            status, kind, body = _verdict(routes[path]())
         else:
-            status = 503 if any(checks.values()) else 200
-            verdict = "ok" if status == 200 else "failing"
-            shown = {name: reason or "ok" for name, reason in checks.items()}
-            body = msgspec.json.encode({"status": verdict, "checks": shown})
-        kind = b"application/problem+json" if checks is None else b"application/json"
+            status, kind, body = 404, "application/problem+json", _NOT_FOUND
         headers = [
-            (b"content-type", kind),
+            (b"content-type", kind.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
         ]
@@ -100,3 +101,16 @@ def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[No
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     return admin
+
+
+def _verdict(checks: dict[str, str | None]) -> tuple[int, str, bytes]:
+    status = 503 if any(checks.values()) else 200
+    verdict = "ok" if status == 200 else "failing"
+    shown = {name: reason or "ok" for name, reason in checks.items()}
+    return status, "application/json", msgspec.json.encode({"status": verdict, "checks": shown})
+
+
+def _metrics(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str, bytes]:
+    accepted = b",".join(value for name, value in headers if name == b"accept")
+    encode, kind = prometheus_client.exposition.choose_encoder(accepted.decode("latin-1"))
+    return 200, kind, encode(prometheus_client.REGISTRY)

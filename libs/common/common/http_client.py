@@ -1,80 +1,87 @@
-"""One pool of connections per upstream: an answer within the deadline, or `Unavailable`.
+"""Asks another service: an answer within the deadline, or `Unavailable`. The one place where the guards are put together.
+
+    deadline ▶ bulkhead ▶ circuit breaker ▶ retry ▶ hedge ▶ balancing ▶ one attempt at one endpoint
+
+The order matters: the deadline bounds the wait for the bulkhead too; a refusal by the bulkhead says nothing about the upstream,
+so the breaker does not count it; the breaker counts requests and not attempts, so retries neither trip it nor go around it.
 
 A failed attempt is repeated where that cannot do anything twice: the connection was never made, the method is idempotent, or
-the request carries an Idempotency-Key. Pauses have full jitter, so that callers who failed together do not return together
-(Brooker, "Exponential Backoff and Jitter", 2015). Redirects are answers like any other, and none is followed.
+the request carries an Idempotency-Key. It has failed when there is no answer, or, as long as there is another endpoint to ask,
+when that is 502, 503 or 504. Redirects are answers like any other, and none is followed.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, TypeVar
 
 import aiohttp
-from yarl import URL
+import structlog
 
-from common.errors import Unavailable
+from common.balancing import STRATEGIES, Candidate
+from common.balancing.balancer import STATES, Balancer
+from common.discovery import Discovery, Endpoint, Static
+from common.errors import Late, Refused, Unavailable
+from common.http_pool import Answer, Pool, Stream
+from common.resilience import deadline, retry
+from common.resilience.breaker import Breaker
+from common.resilience.gate import Gate
+from common.resilience.hedge import hedged
+from common.resilience.policy import Policy
+from common.telemetry import metrics
 
-DEADLINE = 10.0
-ATTEMPTS = 3
-FIRST_PAUSE = 0.1  # seconds at most; twice as long after each further attempt
-LARGEST_ANSWER = 8 * 1024 * 1024
-MOST_CONNECTIONS = 256
-MOST_STREAMS = 128  # of those connections: endless answers must leave room for the others
-STREAM_SILENCE = 45.0  # seconds; who streams sends a comment now and then
+__all__ = ["Answer", "Stream", "Upstream"]
+
+MOST_STREAMS = 128  # endless answers must leave room for the others
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-_NO_AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_ASK_ANOTHER = frozenset({502, 503, 504})
+_ILL = frozenset({500, 502, 504})  # 503 says when to come back: it is late or busy, and knows it
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NO_LIMIT = 1_000_000_000
+
+T = TypeVar("T", Answer, Stream)
+
+_log = structlog.get_logger("upstream")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Header names are case-insensitive."""
+@dataclass(slots=True)
+class _Call(Generic[T]):
+    """A request on its way. `ends` on the event loop's clock; `waits`: seconds the callee was asked to take."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    send: Callable[[str], Awaitable[T]]
+    key: str
+    ends: float
+    waits: float = 0.0
+    repeatable: bool = True
+    hedge: float = 0.0
+    tried: list[Candidate] = field(default_factory=list)
 
-
-class Stream:
-    """An answer that comes in pieces, read no faster than they are taken. Not more than one reader."""
-
-    def __init__(self, upstream: "Upstream", response: aiohttp.ClientResponse) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self._upstream = upstream
-        self._response = response
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Ends when the upstream ends it, breaks, or falls silent; leaving early closes the connection."""
-        try:
-            while chunk := await self._response.content.readany():
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return
-        finally:
-            self.close()
-
-    async def read(self) -> Answer:
-        """The whole of it, when it turned out to be an answer like any other."""
-        try:
-            return await _read(self._response)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        self._response.close()
-        self._upstream.streams.discard(self)
+    def patience(self, now: float) -> float:
+        """When to give up an attempt that is not the last one: half of the time is for the others."""
+        return now + self.waits + (self.ends - now - self.waits) / 2
 
 
 class Upstream:
-    """A service, by name and address. The pool is made at the first request, on the event loop that asks."""
+    """A service, by name, and where it is: a base URL, or a discovery. Belongs to one event loop."""
 
-    def __init__(self, name: str, base_url: str) -> None:
+    def __init__(self, name: str, where: str | Discovery, policy: Policy | None = None) -> None:
         self.name = name
-        self.streams: set[Stream] = set()
-        self._base = base_url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self.policy = policy = policy or Policy()
+        self._discovery = Static(Endpoint(where.rstrip("/"))) if isinstance(where, str) else where
+        self._dice = random.Random()
+        clock = time.monotonic
+        self._balancer = Balancer(STRATEGIES[policy.balancing], policy.zone, policy.ejection, clock, self._dice)
+        self._gate = Gate(name, policy.bulkhead or _NO_LIMIT, policy.bulkhead)
+        self._breaker = Breaker(name, policy.breaker, clock) if policy.breaker else None
+        self._budget = retry.Budget(policy.retries, clock)
+        self._pool = Pool(policy.largest)
+        self._found = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._tell()
 
     async def request(
         self,
@@ -82,71 +89,149 @@ class Upstream:
         path: str,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-        within: float = DEADLINE,
+        *,
+        waits: float = 0.0,
         repeatable: bool = False,
     ) -> Answer:
-        """`path` is sent as it is, query included. `repeatable`: known to do nothing twice, whatever the method."""
-        repeatable = repeatable or method in _IDEMPOTENT or (headers is not None and "Idempotency-Key" in headers)
-        try:
-            async with asyncio.timeout(within):
-                for attempt in range(1, ATTEMPTS + 1):
-                    try:
-                        return await self._attempt(method, path, headers, body)
-                    except (aiohttp.ClientError, OSError) as error:
-                        never_sent = isinstance(error, aiohttp.ClientConnectorError)
-                        if attempt == ATTEMPTS or not (repeatable or never_sent):
-                            raise Unavailable(f"{self.name}: {type(error).__name__}; try again") from error
-                    await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2 ** (attempt - 1)))
-        except TimeoutError:
-            raise Unavailable(f"{self.name}: no answer within {within:g} s; try again") from None
-        raise AssertionError("the last attempt returns or raises")
+        """`path` is sent as it is, query included. `waits`: seconds that the callee is asked to take, on top of the deadline.
+        `repeatable`: known to do nothing twice, whatever the method."""
+        headers = headers or {}
+        repeatable = repeatable or method in _IDEMPOTENT or "Idempotency-Key" in headers
+        seconds = deadline.within(self.policy.deadline + waits)
+        sent = {**headers, deadline.HEADER: deadline.header(seconds)}
+        send = partial(self._pool.ask, method=method, path=path, headers=sent, body=body)
+        hedge = self.policy.hedge if method == "GET" else 0.0
+        ends = asyncio.get_running_loop().time() + seconds
+        return await self._within(_Call(send, path.partition("?")[0], ends, waits, repeatable, hedge), seconds)
 
-    async def stream(self, path: str, headers: Mapping[str, str] | None = None, within: float = DEADLINE) -> Stream:
+    async def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Stream:
         """GET an answer that may never end. The deadline is for its beginning."""
-        if len(self.streams) >= MOST_STREAMS:
-            raise Unavailable(f"{self.name}: {MOST_STREAMS} streams are open; try again")
-        limits = aiohttp.ClientTimeout(total=None, sock_read=STREAM_SILENCE)
-        try:
-            async with asyncio.timeout(within):
-                response = await self._pool().get(
-                    URL(self._base + path, encoded=True), headers=headers, allow_redirects=False, timeout=limits
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"{self.name}: {type(error).__name__}; try again") from error
-        stream = Stream(self, response)
-        self.streams.add(stream)
-        return stream
+        if len(self._pool.streams) >= MOST_STREAMS:
+            raise Refused(f"{self.name}: {MOST_STREAMS} streams are open; try again")
+        seconds = deadline.within(self.policy.deadline)
+        sent = {**(headers or {}), deadline.HEADER: deadline.header(seconds)}
+        send = partial(self._pool.open, path=path, headers=sent)
+        ends = asyncio.get_running_loop().time() + seconds
+        return await self._within(_Call(send, path.partition("?")[0], ends), seconds)
 
     async def close(self) -> None:
-        for stream in list(self.streams):
-            stream.close()
-        if self._session is not None:
-            await self._session.close()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self._pool.close()
 
-    async def _attempt(self, method: str, path: str, headers: Mapping[str, str] | None, body: bytes) -> Answer:
-        url = URL(self._base + path, encoded=True)
-        async with self._pool().request(
-            method, url, headers=headers, data=body or None, allow_redirects=False
-        ) as response:
-            return await _read(response)
+    async def _within(self, call: _Call[T], seconds: float) -> T:
+        self._budget.deposit()
+        begun = time.monotonic()
+        outcome = "failed"
+        try:
+            async with asyncio.timeout_at(call.ends):
+                answer = await self._guarded(call)
+            outcome = "answered"
+            self._seconds.observe(time.monotonic() - begun)
+            return answer
+        except TimeoutError:
+            outcome = "late"
+            raise Late(f"{self.name}: no answer within {seconds:g} s; try again") from None
+        except Refused:
+            outcome = "refused"
+            raise
+        finally:
+            self._outcomes[outcome].inc()
 
-    def _pool(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=30),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=DEADLINE),
-                skip_auto_headers=_NO_AUTOMATIC_HEADERS,
-                auto_decompress=False,
-            )
-        return self._session
+    async def _guarded(self, call: _Call[T]) -> T:
+        if not self._found.is_set():
+            await self._find()
+        await self._gate.enter()
+        try:
+            if self._breaker is None:
+                return await self._attempts(call)
+            ticket = self._breaker.admit()
+            ok: bool | None = None
+            try:
+                answer = await self._attempts(call)
+                ok = answer.status not in _ILL
+                return answer
+            except Unavailable:
+                ok = False
+                raise
+            except asyncio.CancelledError:
+                ok = _because_of_time(call)
+                raise
+            finally:
+                self._breaker.record(ticket, ok)
+        finally:
+            self._gate.leave()
+
+    async def _attempts(self, call: _Call[T]) -> T:
+        for number in range(1, self.policy.attempts + 1):
+            last = number == self.policy.attempts
+            attempt = partial(self._attempt, call, last)
+            try:
+                answer = await (hedged(attempt, call.hedge, self._may_hedge) if call.hedge else attempt())
+                another = len(call.tried) < len(self._balancer.candidates)
+                if answer.status not in _ASK_ANOTHER or not another or last or not self._may_repeat(call, sent=True):
+                    return answer
+            except (aiohttp.ClientError, OSError) as error:
+                if last or not self._may_repeat(call, sent=not isinstance(error, _NEVER_SENT)):
+                    raise Unavailable(f"{self.name}: {type(error).__name__}; try again") from error
+            if len(call.tried) >= len(self._balancer.candidates):
+                await asyncio.sleep(retry.pause(number, self._dice))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, call: _Call[T], last: bool) -> T:
+        balancer = self._balancer
+        candidate = balancer.pick(call.key, call.tried)
+        call.tried.append(candidate)
+        begun = balancer.begin(candidate)
+        choice = call.repeatable and not last and len(balancer.candidates) > 1
+        ok: bool | None = False
+        try:
+            async with asyncio.timeout_at(call.patience(asyncio.get_running_loop().time()) if choice else None):
+                answer = await call.send(candidate.endpoint.address)
+            ok = answer.status < 500
+            return answer
+        except asyncio.CancelledError:
+            ok = _because_of_time(call)
+            raise
+        finally:
+            balancer.end(candidate, begun, ok)
+
+    def _may_repeat(self, call: _Call[T], sent: bool) -> bool:
+        return (call.repeatable or not sent) and self._may_ask_again("retry")
+
+    def _may_hedge(self) -> bool:
+        return len(self._balancer.candidates) > 1 and self._may_ask_again("hedge")
+
+    def _may_ask_again(self, kind: str) -> bool:
+        within = self._budget.take()
+        self._repeats[kind if within else "over_budget"].inc()
+        return within
+
+    async def _find(self) -> None:
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow())
+        await self._found.wait()
+
+    async def _follow(self) -> None:
+        async for endpoints in self._discovery.watch():
+            self._balancer.update(endpoints)
+            self._found.set()
+            _log.info("endpoints", upstream=self.name, known=len(endpoints), ready=sum(it.ready for it in endpoints))
+
+    def _tell(self) -> None:
+        name, balancer, gate, breaker = self.name, self._balancer, self._gate, self._breaker
+        outcomes, kinds = ("answered", "late", "failed", "refused"), ("retry", "hedge", "over_budget")
+        self._outcomes = {it: metrics.UPSTREAM_REQUESTS.labels(name, it) for it in outcomes}
+        self._repeats = {it: metrics.UPSTREAM_REPEATS.labels(name, it) for it in kinds}
+        self._seconds = metrics.UPSTREAM_SECONDS.labels(name)
+        metrics.UPSTREAM_IN_FLIGHT.labels(name).set_function(lambda: gate.inside)
+        metrics.UPSTREAM_WAITING.labels(name).set_function(lambda: gate.waiting)
+        metrics.UPSTREAM_BREAKER.labels(name).set_function(lambda: breaker.state if breaker else -1)
+        for state in STATES:
+            metrics.UPSTREAM_ENDPOINTS.labels(name, state).set_function(partial(balancer.count, state))
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
-    body = b""
-    while chunk := await response.content.readany():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            response.close()
-            raise Unavailable(f"{response.url.host}: an answer of more than {LARGEST_ANSWER} bytes")
-    return Answer(response.status, response.headers, body)
+def _because_of_time(call: _Call[T]) -> bool | None:
+    """Whether an interrupted call has failed (False), or its caller has merely left (None)."""
+    return False if asyncio.get_running_loop().time() >= call.ends else None

@@ -67,10 +67,10 @@ class Problem(OrderlyError):
 def install(app: FastAPI) -> None:
     """Make every error of this application a problem."""
     for kind in (OrderlyError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
     trace_id = tracecontext.trace_id(tracecontext.of(request.scope))
     problem = of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:

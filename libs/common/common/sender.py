@@ -35,5 +35,6 @@ class Sender:
             traceparent=traceparent,
         )
         record = Record(self._topic, key, encode(message), envelope.headers())
-        (position,) = await asyncio.wrap_future(self._log.append([record]))
+        appended = asyncio.wrap_future(self._log.append([record]))
+        (position,) = await asyncio.shield(appended)  # a caller without time may leave, the log is not disturbed
         return position, at

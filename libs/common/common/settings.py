@@ -55,7 +55,8 @@ def read(settings: type[T], environ: Mapping[str, str]) -> T:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port."""
+    """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port. `zone`: where
+    it runs, when that matters for whom it asks."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -64,6 +65,7 @@ class Listening:
     admin_fd: int | None = None
     parent_fd: int | None = None
     role: str = "all"
+    zone: str = ""
     log_level: str = "info"
     drain_seconds: float = 5.0
 

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
-from common import http_client
-from common.errors import Unavailable
+from common.errors import Late, Unavailable
 from common.http_client import Upstream
+from common.resilience.policy import Policy
 from common.testing.http import serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -36,10 +36,10 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def wired(*script: Script) -> AsyncIterator[tuple[Upstream, Wire]]:
+async def wired(*script: Script, policy: Policy | None = None) -> AsyncIterator[tuple[Upstream, Wire]]:
     wire = Wire(list(script))
     server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
-    upstream = Upstream("stock", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    upstream = Upstream("stock", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", policy)
     try:
         yield upstream, wire
     finally:
@@ -115,10 +115,10 @@ async def test_nobody_there_is_unavailable_even_for_a_POST_and_soon() -> None:
 
 
 async def test_the_deadline_is_for_all_attempts_together() -> None:
-    async with wired(cuts, hangs) as (upstream, _):
+    async with wired(cuts, hangs, policy=Policy(deadline=0.3)) as (upstream, _):
         started = time.monotonic()
-        with pytest.raises(Unavailable, match="no answer within"):
-            await upstream.request("GET", "/", within=0.3)
+        with pytest.raises(Late, match="no answer within"):
+            await upstream.request("GET", "/")
         assert 0.25 < time.monotonic() - started < 1
 
 
@@ -133,8 +133,7 @@ async def test_A9_an_answer_that_is_not_HTTP_is_unavailable(answer: bytes) -> No
             await upstream.request("GET", "/")
 
 
-async def test_A9_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "LARGEST_ANSWER", 100_000)
+async def test_A9_an_answer_without_end_is_cut_off() -> None:
     app = FastAPI(openapi_url=None)
 
     @app.get("/")
@@ -147,7 +146,7 @@ async def test_A9_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPat
         return StreamingResponse(pieces())
 
     async with serving(app) as address:
-        upstream = Upstream("stock", address.url)
+        upstream = Upstream("stock", address.url, Policy(largest=100_000))
         with pytest.raises(Unavailable, match="more than 100000 bytes"):
             await upstream.request("GET", "/")
         await upstream.close()
@@ -180,7 +179,7 @@ async def test_path_headers_and_body_go_as_they_are() -> None:
     assert answer.status == 204
     path, query, headers, body = heard[0]
     assert (path, query, body) == (b"/a%2Fb", b"c=%20d", b"raw")
-    assert set(headers) == {"host", "x-a", "content-length"}
+    assert set(headers) == {"host", "x-a", "content-length", "orderly-deadline"}
 
 
 async def test_cookies_are_not_kept() -> None:

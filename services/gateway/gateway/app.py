@@ -5,6 +5,7 @@ import time
 from common.clock import system_clock
 from common.health import Health
 from common.http_client import Upstream
+from common.resilience.policy import Policy
 from common.runtime import Process
 from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
@@ -23,11 +24,12 @@ REQUESTS_AT_ONCE = 200
 def build(settings: Settings) -> Process:
     health = Health()
     limit = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic) if settings.rate_limit else None
+    policy = Policy(zone=settings.zone)
     proxy = Proxy(
         {
-            ORDER: Upstream(ORDER, settings.order_url),
-            PAYMENT: Upstream(PAYMENT, settings.payment_url),
-            INVENTORY: Upstream(INVENTORY, settings.inventory_url),
+            ORDER: Upstream(ORDER, settings.order_url, policy.but(settings.order_policy)),
+            PAYMENT: Upstream(PAYMENT, settings.payment_url, policy.but(settings.payment_policy)),
+            INVENTORY: Upstream(INVENTORY, settings.inventory_url, policy.but(settings.inventory_policy)),
         }
     )
     if settings.oidc_issuer is not None:

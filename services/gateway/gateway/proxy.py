@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from common import json_body, parameters, problems, tracecontext
-from common.http_client import DEADLINE, Answer, Stream, Upstream
+from common.http_client import Answer, Stream, Upstream
 from common.problems import Problem
 from common.security.identity import Identity
 from gateway.routes import Route
@@ -38,7 +38,7 @@ class Proxy:
     async def forward(self, route: Route, request: Request, caller: Identity) -> Response:
         """Raises `Problem` for what the route does not take, Unavailable when its service gives no answer in time."""
         path = _target(route, request)
-        headers, patience = _headers(route, request, caller)
+        headers, waits = _headers(route, request, caller)
         upstream = self._upstreams[route.upstream]
         if route.streamed:
             stream = await upstream.stream(path, headers)
@@ -48,7 +48,8 @@ class Proxy:
             json_body.require_json(request)
             body = await json_body.read(request)
             headers["Content-Type"] = "application/json"
-        return _back(await upstream.request(route.method, path, headers, body, patience, route.repeatable))
+        answer = await upstream.request(route.method, path, headers, body, waits=waits, repeatable=route.repeatable)
+        return _back(answer)
 
     async def close(self) -> None:
         for upstream in self._upstreams.values():
@@ -79,10 +80,10 @@ def _target(route: Route, request: Request) -> str:
     return f"{path}?limit={parameters.limit(request)}" + (f"&cursor={quote(cursor, safe='')}" if cursor else "")
 
 
-def _headers(route: Route, request: Request, caller: Identity) -> tuple[dict[str, str], float]:
-    """What the service is told, and how long it may take."""
+def _headers(route: Route, request: Request, caller: Identity) -> tuple[dict[str, str], int]:
+    """What the service is told, and the seconds it was asked to wait for the outcome."""
     headers = {**caller.headers(), "traceparent": tracecontext.of(request.scope)}
-    patience = DEADLINE
+    wait = parameters.wait(request.headers) if route.waits else 0
     if token := parameters.consistency_token(request):
         headers["Consistency-Token"] = token
     if level := parameters.consistency_level(request):
@@ -90,12 +91,11 @@ def _headers(route: Route, request: Request, caller: Identity) -> tuple[dict[str
     key = (parameters.idempotency_key if route.keyed else parameters.optional_idempotency_key)(request)
     if key is not None:
         headers["Idempotency-Key"] = key
-    if route.waits and (wait := parameters.wait(request.headers)):
+    if wait:
         headers["Prefer"] = f"wait={wait}"
-        patience += wait
     if route.tagged and (tag := request.headers.get("if-none-match")) and _printable(tag):
         headers["If-None-Match"] = tag
-    return headers, patience
+    return headers, wait
 
 
 def _back(answer: Answer) -> Response:

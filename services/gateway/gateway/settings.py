@@ -8,13 +8,17 @@ from common.settings import Listening
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Listening):
-    """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer."""
+    """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer.
+    `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy)."""
 
     data: Path
     gateway_url: str
     order_url: str
     payment_url: str
     inventory_url: str
+    order_policy: str = ""
+    payment_policy: str = ""
+    inventory_policy: str = ""
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
     rate_limit: bool = True

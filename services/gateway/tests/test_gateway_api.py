@@ -80,11 +80,13 @@ async def test_J10_identity_and_other_headers_from_outside_do_not_pass(gateway: 
         "Forwarded": "for=1.2.3.4",
         "Cookie": "a=b",
         "X-Anything": "c",
+        "Orderly-Deadline": "1",
     }
     await gateway.call("alice", "GET", "/v1/orders", forged)
     headers = gateway.service.heard[0].headers
     assert (headers.getlist("orderly-subject"), headers.getlist("orderly-roles")) == (["alice"], ["customer"])
-    assert set(headers) == {"host", "orderly-subject", "orderly-roles", "traceparent"}
+    assert set(headers) == {"host", "orderly-subject", "orderly-roles", "traceparent", "orderly-deadline"}
+    assert headers.getlist("orderly-deadline") != ["1"]
 
 
 async def test_what_a_route_takes_is_passed_on(gateway: Edge) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.responses import Response, StreamingResponse
 
-from common import http_client
+from common import http_client, http_pool
 from common.problems import Problem
 from gateway.testing import ORDER_ID, Edge, edge
 
@@ -58,7 +58,7 @@ async def test_events_come_through_one_by_one_with_the_headers_that_keep_them_fl
     assert "cache-control: no-store" in head
     assert "x-internal" not in head
     for _ in range(5):
-        await asyncio.wait_for(reader.readuntil(b"data: {}\n\n"), 2)
+        await asyncio.wait_for(reader.readuntil(b"data: {}\n\n"), 20)
     writer.close()
 
 
@@ -68,7 +68,7 @@ async def test_a_client_that_leaves_ends_the_stream_behind_the_gateway_too(gatew
     reader, writer = await listen(gateway)
     await reader.readuntil(b"waiting\n\n")
     writer.close()
-    await asyncio.wait_for(source.left.wait(), 3)
+    await asyncio.wait_for(source.left.wait(), 20)
 
 
 async def test_a_client_that_reads_slowly_slows_the_service_down_and_not_fills_the_gateway(gateway: Edge) -> None:
@@ -76,17 +76,16 @@ async def test_a_client_that_reads_slowly_slows_the_service_down_and_not_fills_t
     gateway.service.answer = source.answer
     reader, writer = await listen(gateway, limit=1000)
     await reader.read(100)
-    await asyncio.sleep(0.5)
-    before = source.sent
-    await asyncio.sleep(0.5)
-    assert source.sent == before  # what the sockets hold, and no more
-    assert source.sent < 30_000_000
-    for _ in range(200):
-        await reader.read(100_000)
-    await asyncio.sleep(0.1)
-    assert source.sent > before
+    before = -1
+    async with asyncio.timeout(30):
+        while source.sent != before:  # until it sends no more
+            before = source.sent
+            await asyncio.sleep(0.5)
+        assert source.sent < 30_000_000  # what the sockets hold
+        while source.sent == before:
+            await reader.read(100_000)
     writer.close()
-    await asyncio.wait_for(source.left.wait(), 3)
+    await asyncio.wait_for(source.left.wait(), 20)
 
 
 async def test_a_stream_that_its_service_breaks_off_ends(gateway: Edge) -> None:
@@ -97,18 +96,18 @@ async def test_a_stream_that_its_service_breaks_off_ends(gateway: Edge) -> None:
     gateway.service.answer = lambda: StreamingResponse(one(), media_type="text/event-stream")
     reader, writer = await listen(gateway)
     await reader.readuntil(b"data: 1\n\n")
-    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 3)
+    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 20)
     writer.close()
 
 
 async def test_a_service_that_falls_silent_is_given_up(gateway: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "STREAM_SILENCE", 0.3)
+    monkeypatch.setattr(http_pool, "STREAM_SILENCE", 0.3)
     source = Source(b"data: 1\n\n", 60)
     gateway.service.answer = source.answer
     reader, writer = await listen(gateway)
     await reader.readuntil(b"data: 1\n\n")
-    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 3)
-    await asyncio.wait_for(source.left.wait(), 3)
+    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 20)
+    await asyncio.wait_for(source.left.wait(), 20)
     writer.close()
 
 

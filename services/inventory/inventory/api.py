@@ -6,6 +6,7 @@ from common import json_body, parameters, problems, tracecontext
 from common.consistency import Asked, Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
+from common.resilience import deadline
 from common.respond import as_json, versioned
 from common.security.identity import Caller, Identity
 from inventory.queries import Queries, shown
@@ -15,6 +16,7 @@ from inventory.stocking import Stocking
 def build(stocking: Stocking, queries: Queries) -> FastAPI:
     app = FastAPI(title="inventory", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
+    deadline.install(app)
 
     @app.get("/v1/products")
     async def page(request: Request, caller: Caller) -> Response:

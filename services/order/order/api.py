@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from common import json_body, parameters, problems, tracecontext
 from common.consistency import Asked
 from common.contracts.api import PlaceOrderBody
+from common.resilience import deadline
 from common.respond import as_json, versioned
 from common.security.identity import Caller
 from order.placing import Accepted, Placing, refuse_if_too_late
@@ -23,6 +24,7 @@ HEARTBEAT = 10.0
 def build(placing: Placing, queries: Queries) -> FastAPI:
     app = FastAPI(title="order", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
+    deadline.install(app)
 
     @app.post("/v1/orders", status_code=202)
     async def place(request: Request, caller: Caller) -> Response:

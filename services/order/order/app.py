@@ -7,6 +7,7 @@ from common.clock import SECOND
 from common.consistency import Token
 from common.contracts.order import Patience
 from common.http_client import Upstream
+from common.resilience.policy import Policy
 from common.runtime import Process
 from common.sender import Sender
 from common.service import Platform, assemble
@@ -21,7 +22,7 @@ from order.settings import Settings
 
 def build(settings: Settings) -> Process:
     platform = Platform.open("order", settings)
-    inventory = Upstream("inventory", settings.inventory_url)
+    inventory = Upstream("inventory", settings.inventory_url, Policy(zone=settings.zone).but(settings.inventory_policy))
 
     def serve() -> FastAPI:
         view = platform.view()

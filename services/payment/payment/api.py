@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request, Response
 
 from common import parameters, problems
 from common.consistency import Asked
+from common.resilience import deadline
 from common.respond import versioned
 from common.security.identity import Caller
 from payment.queries import Queries, shown
@@ -12,6 +13,7 @@ from payment.queries import Queries, shown
 def build(queries: Queries) -> FastAPI:
     app = FastAPI(title="payment", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
+    deadline.install(app)
 
     @app.get("/v1/payments/{order_id}")
     async def show(request: Request, caller: Caller) -> Response:

@@ -10,7 +10,7 @@ from common.service import Platform, assemble
 from payment import api
 from payment.handlers import BEHAVIOUR
 from payment.projection import PaymentProjection
-from payment.provider import ProviderWorker
+from payment.provider import POLICY, ProviderWorker
 from payment.queries import Queries
 from payment.settings import Settings
 
@@ -23,7 +23,7 @@ def build(settings: Settings) -> Process:
         cause = f"{key}/{answer.operation}"  # the effect's id, which is the provider's idempotency key
         await sender.send(key, answer, actor="service:provider", traceparent=traceparent, causation=cause)
 
-    worker = ProviderWorker(settings.provider_url, report)
+    worker = ProviderWorker(settings.provider_url, report, policy=POLICY.but(settings.provider_policy))
 
     def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))

@@ -10,26 +10,31 @@ too long, of the wrong type or about something else is `unknown`, and the provid
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 import structlog
-from yarl import URL
 
 from common.codec import encode
 from common.contracts.payment import Operation, ProviderAnswered, Result
 from common.decider import Effect
+from common.discovery import Discovery
+from common.errors import Late
+from common.http_client import Answer, Upstream
+from common.resilience import deadline
+from common.resilience.policy import Policy
 from payment.domain import Call
 
 PATIENCE = 3.0  # seconds for one attempt, the question before it included
 CONCURRENCY = 64
-LARGEST_ANSWER = 16 * 1024
 LONGEST_DETAIL = 200
 LONGEST_PAUSE = 5.0
+
+# An attempt that failed is followed by the payment's next one, with a question before it: nothing is repeated underneath. The
+# breaker opens when nothing works any more, not when many cards are bad; while it is open the outcome of an attempt is unknown.
+POLICY = Policy(deadline=PATIENCE, attempts=1, breaker=1.0, bulkhead=0, largest=16 * 1024)
 
 Report = Callable[[str, ProviderAnswered, str], Awaitable[Any]]  # aggregate id, the answer, traceparent
 
@@ -56,38 +61,31 @@ class _Unusable(Exception):
 
 
 class ProviderClient:
-    """One pool of connections to the provider. Belongs to one event loop."""
+    """Our side of the conversation with the provider. Belongs to one event loop."""
 
-    def __init__(self, url: str, connections: int, patience: float) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, upstream: Upstream, patience: float) -> None:
+        self._upstream = upstream
         self._patience = patience
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30.0),
-            timeout=aiohttp.ClientTimeout(total=None),  # the caller's limit is for the whole attempt
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-            auto_decompress=False,
-        )
 
     async def perform(self, effect: Effect, ask_first: bool) -> tuple[Result, str]:
         """The outcome of one attempt, and a word about it. Raises nothing: what is not known is `unknown`."""
         try:
-            async with asyncio.timeout(self._patience):
+            with deadline.limit(self._patience):
                 answer = await self._known(effect) if ask_first else None
                 if answer is None:
                     answer = await self._act(effect)
-        except TimeoutError:
+        except Late:
             return "unknown", "no answer in time"
         except Exception as error:  # whatever a hostile answer broke: the outcome is unknown, and that is an outcome
             return "unknown", f"no usable answer: {type(error).__name__} {error}"[:LONGEST_DETAIL]
         return answer.result, "".join(filter(str.isprintable, answer.detail[:LONGEST_DETAIL]))
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._upstream.close()
 
     async def _known(self, effect: Effect) -> _Answer | None:
-        async with self._request("GET", f"/v1/operations/{quote(effect.id, safe='')}", effect) as response:
-            return None if response.status == 404 else await _believed(response, effect)
+        answer = await self._request("GET", f"/v1/operations/{quote(effect.id, safe='')}", effect)
+        return None if answer.status == 404 else _believed(answer, effect)
 
     async def _act(self, effect: Effect) -> _Answer:
         call: Call = effect.intent
@@ -97,37 +95,28 @@ class ProviderClient:
             body = encode({**wanted, "token": call.token})
         else:
             path, body = f"/v1/authorizations/{quote(call.order_id, safe='')}/{call.operation}", b""
-        async with self._request("POST", path, effect, body) as response:
-            return await _believed(response, effect)
+        return _believed(await self._request("POST", path, effect, body), effect)
 
-    def _request(
-        self, method: str, path: str, effect: Effect, body: bytes | None = None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    async def _request(self, method: str, path: str, effect: Effect, body: bytes = b"") -> Answer:
         headers: dict[str, str] = {"Content-Type": "application/json"} if body else {}
         if method == "POST":
             headers["Idempotency-Key"] = effect.id
         if effect.traceparent:
             headers["traceparent"] = effect.traceparent
-        url = URL(self._url + path, encoded=True)
-        return self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
+        return await self._upstream.request(method, path, headers, body)
 
 
-async def _believed(response: aiohttp.ClientResponse, effect: Effect) -> _Answer:
-    """The answer, if it is one, and about this very operation."""
-    if response.status != 200:
-        raise _Unusable(f"status {response.status}")
-    body = b""
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise _Unusable(f"longer than {LARGEST_ANSWER} bytes")
-    answer, call = _read_answer(body), effect.intent
-    if (answer.key, answer.operation, answer.reference) != (effect.id, call.operation, call.order_id):
+def _believed(answer: Answer, effect: Effect) -> _Answer:
+    """What it says, if that can be, and about this very operation."""
+    if answer.status != 200:
+        raise _Unusable(f"status {answer.status}")
+    said, call = _read_answer(answer.body), effect.intent
+    if (said.key, said.operation, said.reference) != (effect.id, call.operation, call.order_id):
         raise _Unusable("it is about another operation")
-    moves_money = answer.result == "done" and call.operation != "void"
-    if moves_money and (answer.amount, answer.currency) != (call.amount.amount, call.amount.currency):
+    moves_money = said.result == "done" and call.operation != "void"
+    if moves_money and (said.amount, said.currency) != (call.amount.amount, call.amount.currency):
         raise _Unusable("it is about another amount")
-    return answer
+    return said
 
 
 class ProviderWorker:
@@ -136,8 +125,16 @@ class ProviderWorker:
     `offer` may be called from any thread, everything else belongs to one event loop.
     """
 
-    def __init__(self, url: str, report: Report, concurrency: int = CONCURRENCY, patience: float = PATIENCE) -> None:
-        self._url = url
+    def __init__(
+        self,
+        provider: str | Discovery,
+        report: Report,
+        concurrency: int = CONCURRENCY,
+        patience: float = PATIENCE,
+        policy: Policy = POLICY,
+    ) -> None:
+        self._provider = provider
+        self._policy = policy
         self._report = report
         self._concurrency = concurrency
         self._patience = patience
@@ -154,7 +151,7 @@ class ProviderWorker:
             loop.call_soon_threadsafe(self._take)
 
     async def start(self) -> None:
-        self._client = ProviderClient(self._url, self._concurrency, self._patience)
+        self._client = ProviderClient(Upstream("provider", self._provider, self._policy), self._patience)
         self._loop = asyncio.get_running_loop()
         self._take()
 

@@ -7,4 +7,7 @@ from common.settings import Processing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Processing):
+    """`provider_policy`: how the provider is asked, where that is to differ (see common.resilience.policy)."""
+
     provider_url: str
+    provider_policy: str = ""

@@ -17,7 +17,7 @@ from common.decider import Effect
 from common.errors import Unavailable
 from common.testing.http import serving
 from payment.domain import Call
-from payment.provider import LARGEST_ANSWER, ProviderWorker
+from payment.provider import POLICY, ProviderWorker
 from provider import api, ledger
 from provider.counter import Counter
 from provider.journal import Journal
@@ -205,7 +205,7 @@ HOSTILE: Mapping[str, tuple[int, bytes, Mapping[str, str]]] = {
     "another operation": (200, json.dumps({**GOOD, "operation": "void"}).encode(), {}),
     "another amount": (200, json.dumps({**GOOD, "amount": 2}).encode(), {}),
     "another currency": (200, json.dumps({**GOOD, "currency": "USD"}).encode(), {}),
-    "too long": (200, json.dumps(GOOD).encode() + b" " * LARGEST_ANSWER, {}),
+    "too long": (200, json.dumps(GOOD).encode() + b" " * POLICY.largest, {}),
     "too deep": (200, b'{"x":' + b"[" * 8_000, {}),
     "compressed": (200, b"\x1f\x8b\x08\x00", {"content-encoding": "gzip"}),
     "a long reason": (200, json.dumps({**GOOD, "detail": "x" * 1_001}).encode(), {}),

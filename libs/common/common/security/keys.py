@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from common.clock import MINUTE, SECOND, Clock, Instant
 from common.errors import Unavailable
 from common.http_client import Upstream
+from common.resilience.policy import Policy
 
 REFETCH_EVERY = 30 * SECOND
 REFRESH_EVERY = 10 * MINUTE  # a key that the issuer withdrew is forgotten after this time
@@ -58,7 +59,7 @@ class IssuerKeys:
     def __init__(self, issuer: str, clock: Clock) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._upstream = Upstream("issuer", "")
+        self._upstream = Upstream("issuer", "", Policy(deadline=5.0, breaker=0.0))
         self._keys: Mapping[str, Key] = {}
         self._fetched: Instant = 0
         self._asked: Instant = 0
@@ -121,7 +122,7 @@ class IssuerKeys:
     async def _read(self, url: str) -> bytes:
         if not url.startswith(("https://", "http://")):
             raise ValueError("not a web address")
-        answer = await self._upstream.request("GET", url, within=5.0)
+        answer = await self._upstream.request("GET", url)
         if answer.status != 200:
             raise ValueError(f"status {answer.status}")
         return answer.body

@@ -1,0 +1,31 @@
+"""Every metric of a process, declared once: its name, unit, labels and meaning. `/metrics` on the plain port shows them all.
+
+Values that somebody holds anyway are read when they are asked for (`set_function`), so that they cost nothing in between.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+UPSTREAM_REQUESTS = Counter(
+    "orderly_upstream_requests",
+    "Requests to another service: answered (whatever the status), late, failed, refused by a guard before being sent.",
+    ["upstream", "outcome"],
+)
+UPSTREAM_SECONDS = Histogram(
+    "orderly_upstream_request_seconds",
+    "From the request to the whole answer, all attempts and pauses included.",
+    ["upstream"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+)
+UPSTREAM_REPEATS = Counter(
+    "orderly_upstream_repeats",
+    "What was asked once more: a retry after a failure, a hedge when late; over_budget: not asked, to spare it.",
+    ["upstream", "kind"],
+)
+UPSTREAM_IN_FLIGHT = Gauge("orderly_upstream_in_flight", "Requests inside the bulkhead.", ["upstream"])
+UPSTREAM_WAITING = Gauge("orderly_upstream_waiting", "Requests in line before the bulkhead.", ["upstream"])
+UPSTREAM_BREAKER = Gauge(
+    "orderly_upstream_breaker", "Circuit breaker: 0 closed, 1 half-open, 2 open; -1 none.", ["upstream"]
+)
+UPSTREAM_ENDPOINTS = Gauge(
+    "orderly_upstream_endpoints", "Endpoints that are usable, unready or ejected.", ["upstream", "state"]
+)

@@ -1,0 +1,43 @@
+"""The plain port: probes that mean something, metrics, and nothing else."""
+
+import pytest
+
+from common.health import Health, application
+from common.testing.http import serving
+
+
+async def test_readiness_says_what_is_wrong_and_draining_is_never_ready() -> None:
+    health = Health(ready={"log": lambda: "away"})
+    async with serving(application(health)) as address:
+        assert (await address.request("GET", "/readyz")).json()["checks"] == {"log": "away"}
+        assert (await address.request("GET", "/startupz")).status == 503
+        health.ready.clear()
+        assert (await address.request("GET", "/readyz")).status == 200
+        health.draining = True
+        assert (await address.request("GET", "/readyz")).status == 503
+        assert (await address.request("GET", "/startupz")).status == 200
+
+
+async def test_a_check_that_breaks_has_seen_nothing_good() -> None:
+    async with serving(application(Health(live={"loop": lambda: str(1 / 0)}))) as address:
+        assert (await address.request("GET", "/livez")).status == 503
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("", "text/plain"), ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text")],
+)
+async def test_metrics_come_in_the_form_that_was_asked_for(accept: str, kind: str) -> None:
+    async with serving(application(Health())) as address:
+        reply = await address.request("GET", "/metrics", {"Accept": accept} if accept else {})
+    assert (reply.status, reply.headers["content-type"].split(";")[0]) == (200, kind)
+    assert b"# TYPE orderly_upstream_requests" in reply.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("POST", "/metrics"), ("GET", "/metrics/x"), ("PUT", "/livez")]
+)
+async def test_T13_there_is_nothing_else(method: str, path: str) -> None:
+    async with serving(application(Health())) as address:
+        reply = await address.request(method, path)
+    assert (reply.status, reply.headers["content-type"]) == (404, "application/problem+json")
