@@ -1,5 +1,8 @@
 """One process, kept alive: started, watched, and started again when it dies or falls silent."""
 
+import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 HEALTHY_AFTER = 10.0  # alive for so long: the next death is a new story, and its first restart is quick again
 PATIENCE = 30.0  # with a silent process
+LOOK_EARLY = 0.2  # seconds, for its first answer
 START_PATIENCE = 120.0  # with one that has not answered yet: it may have much to restore
 
 Say = Callable[..., None]
@@ -24,6 +28,7 @@ class Plan:
     """What to start, and with what. Its standard input is a pipe that ends when whoever started it does."""
 
     name: str
+    service: str
     role: str
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -46,6 +51,12 @@ def spawn(plan: Plan, parent: int) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
+
+
+def end_group(leader: int) -> None:
+    """What a process that has ended left behind in its own group. The number is no other's while anybody is in it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def delay(deaths: int) -> float:
@@ -83,7 +94,7 @@ class Child:
             return self._start_at
         if self._keep:
             self._listen(now)
-        return now + 1.0
+        return now + (1.0 if self._heartbeat.answered else LOOK_EARLY)
 
     def ask_to_stop(self) -> None:
         """It drains and goes, and is not started again."""
@@ -101,6 +112,11 @@ class Child:
     def gone(self) -> bool:
         return self._process is None
 
+    @property
+    def answered(self) -> bool:
+        """It has, since its last start."""
+        return self._heartbeat.answered
+
     def report(self) -> runfile.Service:
         plan = self.plan
         return runfile.Service(plan.name, plan.role, plan.port, plan.admin_port, self._identity, self._starts)
@@ -115,6 +131,8 @@ class Child:
         self._say("service_started", name=self.plan.name, pid=self._process.pid, starts=self._starts)
 
     def _bury(self, code: int, now: float) -> None:
+        if self._identity is not None:
+            end_group(self._identity.pid)
         self._process = self._identity = None
         self.changed = True
         if self._keep:

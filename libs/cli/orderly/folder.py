@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.settings import ENGINES
 from orderly.failure import Failure
 
 
@@ -14,14 +15,24 @@ class Folder:
     root: Path
 
     @classmethod
-    def at(cls, chosen: Path | None) -> "Folder":
-        """The chosen one, else $ORDERLY_DATA, else a folder of the user's data home."""
+    def at(cls, chosen: Path | None, engine: str = "") -> "Folder":
+        """The chosen one, else $ORDERLY_DATA, else that of the engine in the user's data home; of no engine in particular:
+        the one that was started last."""
         where = chosen or os.environ.get("ORDERLY_DATA")
         if where:
             return cls(Path(where).expanduser().resolve())
         from platformdirs import user_data_path  # only now: most calls name their folder
 
-        return cls(user_data_path("orderly", appauthor=False).resolve())
+        names = {it: "orderly" if it == ENGINES[0] else f"orderly-{it}" for it in ENGINES}
+        homes = {it: cls(user_data_path(name, appauthor=False).resolve()) for it, name in names.items()}
+        return homes.get(engine) or max(homes.values(), key=Folder.last_started)
+
+    def last_started(self) -> float:
+        """Seconds since 1970; 0 where nothing was."""
+        try:
+            return (self.run / "port").stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def make(self) -> None:
         try:

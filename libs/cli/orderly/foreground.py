@@ -16,6 +16,7 @@ from orderly.interrupts import as_keyboard_interrupt
 from orderly.launcher import Launch
 from orderly.output import say
 from orderly.progress import Starting
+from orderly.shape import Shape
 
 Tell = Callable[[str], None]
 
@@ -23,12 +24,10 @@ LOOK_EVERY = 0.2  # seconds, at the supervisor's log
 
 
 @contextmanager
-def platform(
-    folder: Folder, *, port: int | None = None, engine: str = "embedded", tell: Tell = say
-) -> Iterator[Launch]:
+def platform(folder: Folder, shape: Shape, *, port: int | None = None, tell: Tell = say) -> Iterator[Launch]:
     """Ready to take orders; stopped after the block, unless it ran before. Ctrl-C ends the block early, and quietly."""
     with as_keyboard_interrupt():
-        launch = start(folder, port=port, engine=engine, attached=True, tell=tell)
+        launch = start(folder, shape, port=port, attached=True, tell=tell)
         try:
             yield launch
         except KeyboardInterrupt:
@@ -40,12 +39,14 @@ def platform(
                 tell("[green]✓[/] stopped; nothing is left running")
 
 
-def start(folder: Folder, *, port: int | None, engine: str, attached: bool, tell: Tell = say) -> Launch:
+def start(folder: Folder, shape: Shape, *, port: int | None, attached: bool, tell: Tell = say) -> Launch:
     """With progress where it takes long. Ctrl-C leaves nothing running."""
     began = time.monotonic()
     try:
         with Starting() as starting:
-            launch = launcher.bring_up(folder, engine=engine, port=port, attached=attached, progress=starting.show)
+            launch = launcher.bring_up(
+                folder, shape, port=port, attached=attached, progress=starting.show, tell=starting.tell
+            )
     except KeyboardInterrupt:
         tell("stopped before it was up")
         raise typer.Exit(FAILED) from None

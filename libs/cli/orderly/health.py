@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from orderly import backing
 from orderly.runfile import Run, Service
 from orderly.sockets import LOOPBACK
 
@@ -18,7 +19,9 @@ def unready(service: Service, within: float = WITHIN) -> str | None:
         return "not running"
     if service.process.frozen():
         return "frozen"
-    connection = http.client.HTTPConnection(LOOPBACK, service.admin_port, timeout=within)
+    if service.role in backing.ROLES:
+        return None if backing.question(service.role, service.port or 0).asked(within) else "no answer yet"
+    connection = http.client.HTTPConnection(LOOPBACK, service.admin_port or 0, timeout=within)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

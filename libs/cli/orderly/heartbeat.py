@@ -8,6 +8,7 @@ from math import inf
 from orderly.sockets import LOOPBACK
 
 EVERY = 5.0
+EARLY = 0.2  # until the first answer
 CONNECT_WITHIN = 0.2  # loopback: longer means that nobody has accepted for a long while
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -62,7 +63,7 @@ class Heartbeat:
         if self._heard():
             self.answered = True
             self._silent_since = None
-        if self._asking is None and now - self._asked_at >= EVERY:
+        if self._asking is None and now - self._asked_at >= (EVERY if self.answered else EARLY):
             self._ask(now)
         return 0.0 if self._silent_since is None else now - self._silent_since
 

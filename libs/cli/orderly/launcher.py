@@ -6,16 +6,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from orderly import health, logfiles, processes, runfile
+from orderly import backing, health, keeping, logfiles, processes, runfile
+from orderly.backing.artifacts import Tell
 from orderly.failure import Failure
+from orderly.fleet import STOP_ORDER
 from orderly.folder import Folder
 from orderly.runfile import Run
+from orderly.shape import Shape
 from orderly.supervisor import ALREADY_RUNS, CANNOT_START, DRAIN_WITHIN
 
 READY_WITHIN = 60.0
-STOP_WITHIN = 3 * DRAIN_WITHIN + 3
+STOP_WITHIN = len(STOP_ORDER) * DRAIN_WITHIN + 3
 HOPELESS_AFTER = 5  # starts of one service that was never ready
 
 Progress = Callable[[Mapping[str, str | None]], None]  # service -> what it still waits for
@@ -29,27 +32,35 @@ class Launch:
     supervisor: subprocess.Popen[bytes] | None
 
 
-def bring_up(folder: Folder, *, engine: str, port: int | None, attached: bool, progress: Progress) -> Launch:
+def bring_up(
+    folder: Folder, wanted: Shape, *, port: int | None, attached: bool, progress: Progress, tell: Tell
+) -> Launch:
     """Returns when orders can be placed; what has died is brought back. Raises Failure, and then leaves no half platform.
 
-    `attached`: the platform lives no longer than this process, however that ends. Else it is a daemon.
+    `attached`: the platform lives no longer than this process, however that ends. Else it is a daemon. `tell` hears of what
+    has to be fetched first, which is not counted as waiting.
     """
     folder.make()
-    deadline = time.monotonic() + READY_WITHIN
     ours: subprocess.Popen[bytes] | None = None
-    waiting: Mapping[str, str | None] = {}
+    shape: Shape | None = None
+    waiting: Mapping[str, str | None] = {"platform": "about to start"}
+    deadline = time.monotonic() + READY_WITHIN
     try:
         while time.monotonic() < deadline:
             run = runfile.read(folder)
             if run is not None and run.running():
-                _refuse_another_port(run, port)
+                _refuse_another(run, port, wanted)
                 waiting = health.unready_all(run.services)
                 progress(waiting)
                 if not any(waiting.values()) and health.gateway_answers(run):
                     return Launch(run, _unless_beaten(ours, run))
                 _give_up_early(folder, run, ours, waiting)
             elif ours is None or ours.poll() == ALREADY_RUNS:  # the other one is about to write its run file, or to end
-                ours = _spawn(folder, engine, port, attached)
+                if shape is None:
+                    shape = _prepared(folder, wanted, tell)
+                    deadline = time.monotonic() + READY_WITHIN
+                ours = _spawn(folder, shape, port, attached)
+                progress(waiting)
             elif ours.poll() is not None:
                 raise _cannot_start(folder, ours.returncode)
             time.sleep(0.05)
@@ -113,10 +124,18 @@ def _unless_beaten(ours: subprocess.Popen[bytes] | None, run: Run) -> subprocess
     return None
 
 
-def _spawn(folder: Folder, engine: str, port: int | None, attached: bool) -> subprocess.Popen[bytes]:
+def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
+    """What to start, when all that it needs is there. Raises Failure."""
+    wanted.check()
+    shape = replace(wanted, engine=keeping.claim(folder, wanted.engine))
+    backing.find(shape, tell)
+    return shape
+
+
+def _spawn(folder: Folder, shape: Shape, port: int | None, attached: bool) -> subprocess.Popen[bytes]:
     """In a session of its own: the terminal's Ctrl-C reaches us alone, and we stop it in order."""
     logfiles.rotate(folder)
-    command = [sys.executable, "-P", "-m", "orderly.supervisor", "--data", str(folder.root), "--engine", engine]
+    command = [sys.executable, "-P", "-m", "orderly.supervisor", "--data", str(folder.root), *shape.arguments()]
     if port is not None:
         command += ["--port", str(port)]
     theirs: tuple[int, ...] = ()
@@ -139,7 +158,11 @@ def _spawn(folder: Folder, engine: str, port: int | None, attached: bool) -> sub
     return started
 
 
-def _refuse_another_port(run: Run, port: int | None) -> None:
+def _refuse_another(run: Run, port: int | None, wanted: Shape) -> None:
+    if wanted.differs(run.shape):
+        raise Failure(
+            f"another platform already runs at {run.base_url}: {' '.join(run.shape.arguments())}", "first: orderly down"
+        )
     if port is not None and not run.base_url.endswith(f":{port}"):
         raise Failure(f"the platform already runs at {run.base_url}, not on port {port}", "first: orderly down")
 

@@ -32,6 +32,13 @@ class Starting:
             late = "; ".join(f"{name}: {reason}" for name, reason in waiting.items() if reason)
             print(f"starting ({now - self._began:.0f} s): {escape(late)}", file=sys.stderr, flush=True)
 
+    def tell(self, line: str) -> None:
+        """Of what comes before the start."""
+        if self._status is not None:
+            self._status.update(escape(line))
+        else:
+            print(line, file=sys.stderr, flush=True)
+
     def __enter__(self) -> "Starting":
         if self._status is not None:
             self._status.start()

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
-from common import engine
 from common.clock import rfc3339
 from common.errors import LogError
 from common.eventlog import EventLog, Stored
-from orderly.failure import NOT_RUNNING, Failure
+from orderly import keeping
+from orderly.failure import Failure
 from orderly.folder import Folder
 
 BATCH = 500
@@ -20,11 +20,9 @@ BATCH = 500
 
 @contextmanager
 def log_of(folder: Folder) -> Iterator[EventLog]:
-    """Whether the platform runs or not. Raises Failure where none ever ran."""
-    if not folder.log.exists():
-        raise Failure(f"{folder.log}: there is no log", "has the platform ever run here? orderly up", NOT_RUNNING)
+    """Whether the platform runs or not, as far as the engine can. Raises Failure where none ever ran."""
     try:
-        log = engine.open_log(folder.root)
+        log = keeping.open_engine(folder).open_log()
     except LogError as error:
         raise Failure(str(error)) from None
     try:

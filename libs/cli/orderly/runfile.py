@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orderly.folder import Folder
 from orderly.processes import Identity
+from orderly.servers import Servers
+from orderly.shape import START_ORDER, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Run:
     """One life of a supervisor. It may be over: see `running`."""
 
     supervisor: Identity
-    engine: str
+    shape: Shape
     data_dir: str
     base_url: str
-    services: Sequence[Service] = field(default_factory=tuple)
+    services: Sequence[Service] = ()
+    servers: Servers = field(default_factory=Servers)
 
     def running(self) -> bool:
         return self.supervisor.alive()
@@ -40,7 +43,12 @@ class Run:
         return [it.process for it in self.services if it.process is not None and it.process.alive()]
 
     def service(self, name: str) -> Service:
-        return next(it for it in self.services if it.name == name)
+        """The process of that name, or the first that is a part of that service."""
+        return next(it for it in self.services if it.name == name or it.name.startswith(f"{name}-"))
+
+    def ports(self) -> Mapping[str, int | None]:
+        """Where each service's API answers."""
+        return {name: self.service(name).port for name in START_ORDER}
 
 
 def _path(folder: Folder) -> str:
@@ -61,7 +69,9 @@ def read(folder: Folder) -> Run | None:
         with open(_path(folder)) as file:
             found: dict[str, Any] = json.load(file)
         services = tuple(Service(**{**it, "process": _identity(it["process"])}) for it in found.pop("services"))
-        return Run(**{**found, "supervisor": Identity(*found["supervisor"])}, services=services)
+        shape, servers = Shape(**found.pop("shape")), Servers(**found.pop("servers"))
+        supervisor = Identity(*found.pop("supervisor"))
+        return Run(**found, supervisor=supervisor, shape=shape, servers=servers, services=services)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):

@@ -65,21 +65,24 @@ def is_free(port: int) -> bool:
 
 
 class Doors:
-    """The two listening sockets of one service: its API, and health and metrics."""
+    """The listening sockets of one process: its API, which it may share or not have, and health and metrics."""
 
-    def __init__(self, api: socket.socket, admin: socket.socket) -> None:
-        self._sockets = (api, admin)
-        self.api_port, self.admin_port = port_of(api), port_of(admin)
+    def __init__(self, api: socket.socket | None, admin: socket.socket) -> None:
+        self._api, self._admin = api, admin
+        self.api_port = None if api is None else port_of(api)
+        self.admin_port = port_of(admin)
 
     @property
     def fds(self) -> dict[str, int]:
         """By the variable that tells a service of it."""
-        return {"ORDERLY_API_FD": self._sockets[0].fileno(), "ORDERLY_ADMIN_FD": self._sockets[1].fileno()}
+        admin = {"ORDERLY_ADMIN_FD": self._admin.fileno()}
+        return admin if self._api is None else {"ORDERLY_API_FD": self._api.fileno(), **admin}
 
     def close_api(self) -> None:
         """New connections are refused once the service has closed its own end too."""
-        self._sockets[0].close()
+        if self._api is not None:
+            self._api.close()
 
     def close(self) -> None:
-        for door in self._sockets:
-            door.close()
+        self.close_api()
+        self._admin.close()

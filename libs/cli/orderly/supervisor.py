@@ -4,7 +4,7 @@
 - It owns the listening sockets and passes them on, so connections wait out the restart of a service.
 - Services hold the end of a pipe: when the supervisor dies, even by kill -9, they hear it and drain.
 - On SIGTERM, SIGINT, SIGHUP, or at the end of the pipe that its own parent gave it, it stops the callers before those
-  they call, each by SIGTERM, time to drain, SIGKILL. A second signal cuts the draining short.
+  they call, and the servers they stand on last, each by SIGTERM, time to drain, SIGKILL. A second signal cuts it short.
 
 It logs JSON lines to stdout and imports little: it stays in memory for as long as the platform runs.
 """
@@ -24,12 +24,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orderly import processes, runfile
+from orderly import backing, fleet, processes, runfile
 from orderly.child import Child
 from orderly.failure import Failure
-from orderly.fleet import STOP_ORDER, open_doors, plans
+from orderly.fleet import STOP_ORDER, open_doors
 from orderly.folder import Folder
 from orderly.processes import Identity
+from orderly.shape import Shape
 from orderly.sockets import listen_for_clients, port_of
 
 ALREADY_RUNS = 3  # exit codes
@@ -47,10 +48,10 @@ def say(event: str, level: str = "info", **fields: Any) -> None:
 
 
 class Supervisor:
-    def __init__(self, folder: Folder, held: int, engine: str, port: int | None, parent: int | None) -> None:
+    def __init__(self, folder: Folder, held: int, shape: Shape, port: int | None, parent: int | None) -> None:
         self._folder = folder
         self._lock = held
-        self._engine = engine
+        self._shape = shape
         self._parent = parent
         self._stops = 0
         self._selector = selectors.DefaultSelector()
@@ -59,28 +60,40 @@ class Supervisor:
         self._clear_leftovers()
         gateway = listen_for_clients(port, runfile.remembered_port(folder))
         runfile.remember_port(folder, port_of(gateway))
-        self._doors = open_doors(gateway)
+        posts = shape.posts()
+        self._doors = open_doors(posts, gateway)
         self._url = f"http://127.0.0.1:{port_of(gateway)}"
         self._pipe = os.pipe()  # children get the reading end; nobody ever writes, only the end of it says something
-        self._children = [Child(plan, say, self._pipe[0]) for plan in plans(folder, engine, self._doors)]
+        self._servers, first = backing.plans(folder, shape)
+        services = fleet.plans(folder, posts, self._doors, shape.engine, self._servers)
+        self._backing = [Child(plan, say, self._pipe[0]) for plan in first]
+        self._services = [Child(plan, say, self._pipe[0]) for plan in services]
+        self._children = [*self._backing, *self._services]
+        self._waiting = True
 
     def run(self) -> None:
         """Until told to stop, or until the data folder is deleted. Nothing that it started is left then."""
         say("started", pid=self._self.pid, base_url=self._url, data_dir=str(self._folder.root))
         try:
             while not self._stops and self._folder_is_there():
-                self._wait(min(child.step(time.monotonic()) for child in self._children))
+                self._wait(self._step(time.monotonic()))
                 self._publish()
         finally:
             self._stop()
         runfile.remove(self._folder)
         say("stopped")
 
+    def _step(self, now: float) -> float:
+        """The services wait once, for what they stand on; later they bear its restarts themselves."""
+        due = [child.step(now) for child in self._backing]
+        self._waiting = self._waiting and not all(child.answered for child in self._backing)
+        return min(due if self._waiting else [*due, *(child.step(now) for child in self._services)])
+
     def _stop(self) -> None:
         for doors in self._doors.values():
             doors.close_api()
         for group in STOP_ORDER:
-            leaving = [child for child in self._children if child.plan.name in group]
+            leaving = [child for child in self._children if child.plan.service in group]
             for child in leaving:
                 child.ask_to_stop()
             deadline = time.monotonic() + DRAIN_WITHIN
@@ -107,7 +120,7 @@ class Supervisor:
     def _publish(self) -> None:
         if any(child.changed for child in self._children):
             services = tuple(child.report() for child in self._children)
-            run = runfile.Run(self._self, self._engine, str(self._folder.root), self._url, services)
+            run = runfile.Run(self._self, self._shape, str(self._folder.root), self._url, services, self._servers)
             with contextlib.suppress(OSError):  # a full disk: the services live on, the next change tries again
                 runfile.write(self._folder, run)
                 for child in self._children:
@@ -170,7 +183,10 @@ def lock(folder: Folder) -> int | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="orderly.supervisor", description="Started by `orderly up`.")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--engine", default="embedded")
+    parser.add_argument("--engine", required=True)
+    parser.add_argument("--brokers", type=int, default=0)
+    parser.add_argument("--durable", action="store_true")
+    parser.add_argument("--scale", action="append", default=[])
     parser.add_argument("--port", type=int)
     parser.add_argument("--parent-fd", type=int)
     chosen = parser.parse_args(arguments)
@@ -180,7 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held = lock(folder)
         if held is None:
             return ALREADY_RUNS
-        Supervisor(folder, held, chosen.engine, chosen.port, chosen.parent_fd).run()
+        shape = Shape(chosen.engine, chosen.brokers, chosen.scale, chosen.durable)
+        Supervisor(folder, held, shape, chosen.port, chosen.parent_fd).run()
     except Failure as failure:
         say("cannot_start", level="error", detail=failure.what, advice=failure.advice)
         return CANNOT_START

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from common import engine
 from common.clock import Instant, system_clock
 from common.decider import Behaviour
 from common.errors import LogError
@@ -24,7 +23,7 @@ from common.readmodel import Bell
 from common.topology import PROCESSING_SERVICES, PROVIDER
 from laws import JournalEntry, OperationRow, Verdict, by_payment, check_all, gather, overall, read_journal
 from laws.history import Documents, Dump
-from orderly import records, runfile
+from orderly import keeping, records, runfile
 from orderly.failure import NOT_RUNNING, Failure
 from orderly.folder import Folder
 
@@ -67,10 +66,11 @@ def check(folder: Folder, log: EventLog) -> list[Verdict]:
 
 def _read_model(folder: Folder, service: str, opened: ExitStack) -> Documents:
     """The one that is served now; where there is none, an empty one: nobody may call that up to date."""
-    served = engine.generations(folder.root, service).current()
+    engine = keeping.open_engine(folder)
+    served = engine.generations(service).current()
     if served is None:
         return Dump((), {})
-    return opened.enter_context(closing(engine.open_read_model(folder.root, service, Bell(), generation=served)))
+    return opened.enter_context(closing(engine.open_read_model(service, Bell(), generation=served)))
 
 
 def _behaviours() -> dict[str, Behaviour[Any]]:

@@ -11,6 +11,8 @@ import pytest
 from orderly.child import PATIENCE, Child, Plan, delay
 from orderly.fleet import open_doors, plans
 from orderly.folder import Folder
+from orderly.servers import Servers
+from orderly.shape import Shape
 from orderly.sockets import listen
 from orderly.testing import eventually, make_standins
 
@@ -41,8 +43,10 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     folder = Folder(tmp_path)
     folder.make()
     parent, end = os.pipe()
-    doors = open_doors(listen())
-    made = Watched(next(it for it in plans(folder, "embedded", doors) if it.name == "order"), [], parent)
+    posts = Shape().posts()
+    doors = open_doors(posts, listen())
+    (plan,) = [it for it in plans(folder, posts, doors, "embedded", Servers()) if it.name == "order"]
+    made = Watched(plan, [], parent)
     yield made
     os.close(end)
     made.child.ask_to_stop()

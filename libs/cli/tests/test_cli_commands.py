@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from common import engine
 from common.clock import system_clock
 from common.eventlog import Record
 from laws.journal import Journal, JournalEntry
-from orderly import story
+from orderly import keeping, story
 from orderly.testing import Platform, eventually, platform_at
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
@@ -100,7 +99,7 @@ def test_the_log_is_read_by_key(platform: Platform) -> None:
 
 
 def test_poison_is_listed_and_sent_back(platform: Platform) -> None:
-    log = engine.open_log(platform.folder.root)
+    log = keeping.open_engine(platform.folder).open_log()
     try:
         headers = {"id": "p1", "type": "NoSuchCommand", "schema": "1", "at": "1", "actor": "test", "correlation": "c"}
         log.append([Record("order.commands", "ord_poison", b"{}", headers)]).result(10)

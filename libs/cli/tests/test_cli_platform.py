@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from orderly import runfile
-from orderly.fleet import START_ORDER
 from orderly.processes import Identity
 from orderly.runfile import Run, Service
+from orderly.shape import START_ORDER, Shape
 from orderly.testing import Platform, eventually, make_standins, platform_at
 
 pytestmark = pytest.mark.process
@@ -139,7 +139,7 @@ def test_a_stranger_who_got_one_of_our_pids_is_left_alone(platform: Platform) ->
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         ours = Identity(stranger.pid, Identity.of(stranger.pid).started - 1000)
-        stale = Run(ours, "embedded", "", "http://127.0.0.1:1", (Service("order", "all", 1, 2, ours),))
+        stale = Run(ours, Shape("embedded"), "", "http://127.0.0.1:1", (Service("order", "all", 1, 2, ours),))
         runfile.write(platform.folder, stale)
         assert platform.orderly("status").returncode == 2
         assert platform.orderly("down").stdout == "nothing was running\n"

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from common import engine
+from common.engine import Engine
 from common.eventlog import EventLog
 from common.projector import Projection, Projector
 from common.readmodel import Bell, Document, ReadModel
@@ -76,14 +75,14 @@ def _judged(key: str, live: ReadModel, fresh: ReadModel, found: Difference, last
     return last
 
 
-def run(service: str, projection: Projection, data: Path, *, switch: bool) -> int:
+def run(service: str, projection: Projection, engine: Engine, *, switch: bool) -> int:
     """The command: 0 when the rebuilt model is the same as the live one, 1 when it differs. Tells its progress on stdout."""
-    generations = engine.generations(data, service)
+    generations = engine.generations(service)
     name = generations.new()
     with (
-        closing(engine.open_log(data)) as log,
-        closing(engine.open_read_model(data, service, Bell())) as live,
-        closing(engine.open_read_model(data, service, Bell(), generation=name)) as fresh,
+        closing(engine.open_log()) as log,
+        closing(engine.open_read_model(service, Bell())) as live,
+        closing(engine.open_read_model(service, Bell(), generation=name)) as fresh,
     ):
         started = time.monotonic()
         projector = rebuild(service, projection, log, fresh, _Progress(service))

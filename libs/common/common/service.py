@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from common import engine, topology
 from common.clock import Clock, system_clock
 from common.decider import Behaviour
+from common.engine import Engine
 from common.errors import OrderlyError, SettingsError
 from common.eventlog import EventLog
 from common.health import Health
@@ -30,6 +31,7 @@ class Platform:
 
     service: str
     settings: Processing
+    engine: Engine
     log: EventLog
     bell: Bell
     clock: Clock = system_clock
@@ -38,12 +40,13 @@ class Platform:
     def open(cls, service: str, settings: Processing) -> "Platform":
         if settings.role not in ROLES:
             raise SettingsError(f"role {settings.role!r}: it is one of {', '.join(ROLES)}")
-        log = engine.open_log(settings.data, lease=settings.lease_ms, housekeeping=True)
+        chosen = engine.of(settings)
+        log = chosen.open_log(lease=settings.lease_ms, housekeeping=True)
         log.create(topology.topics())
-        return cls(service, settings, log, Bell())
+        return cls(service, settings, chosen, log, Bell())
 
     def view(self) -> View:
-        return engine.open_view(self.settings.data, self.service, self.bell)
+        return self.engine.open_view(self.service, self.bell)
 
     def runs(self, role: str) -> bool:
         return self.settings.role in ("all", role)
@@ -56,7 +59,7 @@ class Platform:
         return Processor(behaviour, self.log, consumer, self.clock, offer=offer)
 
     def projector(self, projection: Projection) -> tuple[Projector, ReadModel]:
-        model = engine.open_read_model(self.settings.data, self.service, self.bell)
+        model = self.engine.open_read_model(self.service, self.bell)
         return Projector(self.service, projection, self.log, model), model
 
 

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 PREFIX = "ORDERLY_"
 ROLES = ("all", "api", "processor", "projector")
+ENGINES = ("embedded",)
 
 
 def _boolean(text: str) -> bool:
@@ -70,11 +71,32 @@ class Listening:
     drain_seconds: float = 5.0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where a platform keeps its log and its read models. `kafka_*` and `redis_url` are for the engine of that name.
+
+    `kafka_replication` is that of topics yet to be made; `kafka_degraded` allows a broker whose transactions can be torn.
+    """
+
+    data: Path
+    engine: str = "embedded"
+    kafka_bootstrap: str = ""
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_ca_file: Path | None = None
+    kafka_cert_file: Path | None = None
+    kafka_key_file: Path | None = None
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password_file: Path | None = None
+    kafka_replication: int = 1
+    kafka_degraded: bool = False
+    redis_url: str = ""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Processing(Listening):
+class Processing(Listening, Keeping):
     """A service that keeps aggregates. `member` names this process in its group: a restart under the same name takes over
     at once and fences its predecessor."""
 
-    data: Path
     member: str = "0"
     lease_ms: int = 5_000

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from common import replay
+from common import engine, replay
 from common.runtime import Process
 from common.sender import Sender
 from common.service import Platform, assemble
@@ -26,4 +26,4 @@ def build(settings: Settings) -> Process:
 
 def rebuild(settings: Settings, switch: bool) -> int:
     """Fold the read model anew, from the first event."""
-    return replay.run("inventory", ProductProjection(), settings.data, switch=switch)
+    return replay.run("inventory", ProductProjection(), engine.of(settings), switch=switch)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from common import replay, topology
+from common import engine, replay, topology
 from common.clock import SECOND
 from common.consistency import Token
 from common.contracts.order import Patience
@@ -40,4 +40,4 @@ def build(settings: Settings) -> Process:
 
 def rebuild(settings: Settings, switch: bool) -> int:
     """Fold the read model anew, from the first event."""
-    return replay.run("order", OrderProjection(), settings.data, switch=switch)
+    return replay.run("order", OrderProjection(), engine.of(settings), switch=switch)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from common import replay
+from common import engine, replay
 from common.contracts.payment import ProviderAnswered
 from common.runtime import Process
 from common.sender import Sender
@@ -35,4 +35,4 @@ def build(settings: Settings) -> Process:
 
 def rebuild(settings: Settings, switch: bool) -> int:
     """Fold the read model anew, from the first event."""
-    return replay.run("payment", PaymentProjection(), settings.data, switch=switch)
+    return replay.run("payment", PaymentProjection(), engine.of(settings), switch=switch)

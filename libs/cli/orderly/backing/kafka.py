@@ -98,6 +98,7 @@ def _plan(folder: Folder, command: Sequence[str], node: Node, heap: str) -> Plan
     logging = f"-Dlog4j2.configurationFile={node.folder / 'log4j2.properties'}"
     return Plan(
         name=node.name,
+        service=ROLE,
         role=ROLE,
         command=leashed([*command, f"-Xmx{heap}", *FLAGS, logging, "kafka.Kafka", str(node.properties)]),
         environment=os.environ,

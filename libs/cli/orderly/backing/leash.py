@@ -4,9 +4,6 @@ Such a program does not read its standard input, where `spawn` puts the pipe tha
 reads it instead, gives those who write their last records a moment, and ends the group.
 """
 
-import contextlib
-import os
-import signal
 from collections.abc import Sequence
 
 MOMENT = 3  # seconds
@@ -16,9 +13,3 @@ SCRIPT = f'exec 3<&0 </dev/null; {{ read -r _ <&3; sleep {MOMENT}; kill 0; }} & 
 def leashed(command: Sequence[str]) -> Sequence[str]:
     """The process that runs it becomes the program: its pid is the one to signal."""
     return ("sh", "-c", SCRIPT, "sh", *command)
-
-
-def end_group(pid: int) -> None:
-    """The rest of a group whose leader has ended. Its number cannot be another's while anybody is in it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from orderly import logfiles
 from orderly.backing import kafka, redis
-from orderly.backing.leash import end_group
-from orderly.child import Plan, spawn
+from orderly.child import Plan, end_group, spawn
 from orderly.failure import Failure
 from orderly.folder import Folder
 

@@ -57,6 +57,7 @@ def plan(folder: Folder) -> Plan:
     arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
     return Plan(
         name="redis",
+        service=ROLE,
         role=ROLE,
         command=leashed([str(find()), *arguments]),
         environment=os.environ,

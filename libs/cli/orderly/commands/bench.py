@@ -13,8 +13,9 @@ from orderly import bench as load
 from orderly import foreground, runfile
 from orderly.failure import FAILED, NotRunning
 from orderly.folder import Folder
-from orderly.options import Data, Json
+from orderly.options import Data, Engine, Json
 from orderly.output import megabytes, say, show_json, table
+from orderly.shape import Shape
 
 
 def bench(
@@ -26,6 +27,7 @@ def bench(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="On a platform of its own, with empty data and no rate limit.")
     ] = False,
+    engine: Engine = "",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +36,7 @@ def bench(
     Exit code 1: not every order was confirmed.
     """
     found: dict[str, Any] | None = None
-    with _fresh_platform() if fresh else nullcontext(Folder.at(data)) as folder:
+    with _fresh_platform(engine) if fresh else nullcontext(Folder.at(data, engine)) as folder:
         run = runfile.read(folder)
         if run is None or not run.running():
             raise NotRunning(folder.root)
@@ -52,11 +54,11 @@ def bench(
 
 
 @contextmanager
-def _fresh_platform() -> Iterator[Folder]:
+def _fresh_platform(engine: str) -> Iterator[Folder]:
     os.environ["ORDERLY_RATE_LIMIT"] = "off"
     with TemporaryDirectory(prefix="orderly-bench-") as root:
         folder = Folder.at(Path(root))
-        with foreground.platform(folder, tell=_aside):
+        with foreground.platform(folder, Shape(engine), tell=_aside):
             yield folder
 
 

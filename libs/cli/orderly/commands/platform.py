@@ -9,29 +9,33 @@ from orderly import foreground, health, launcher, runfile
 from orderly.failure import FAILED, NOT_RUNNING, NotRunning
 from orderly.folder import Folder
 from orderly.interrupts import as_keyboard_interrupt
-from orderly.options import Data, Engine, EngineChoice, Json, Port
+from orderly.options import Brokers, Data, Durable, Engine, Json, Port, Scale
 from orderly.output import command, megabytes, say, show_json, table
 from orderly.runfile import Run
+from orderly.shape import Shape
 
 
 def up(
     data: Data = None,
     port: Port = None,
-    engine: EngineChoice = Engine.EMBEDDED,
+    engine: Engine = "",
+    brokers: Brokers = 0,
+    scale: Scale = None,
+    durable: Durable = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when orders can be placed.")] = False,
 ) -> None:
     """Start the platform and keep it alive; Ctrl-C drains and stops it.
 
     Run again on the same data, it brings back what has died and says where the platform is.
     """
-    folder = Folder.at(data)
+    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
     if detach:
         with as_keyboard_interrupt():
-            launch = foreground.start(folder, port=port, engine=engine, attached=False)
+            launch = foreground.start(folder, shape, port=port, attached=False)
         if launch.supervisor is not None:
             _hint(folder, command("down", folder))
         return
-    with foreground.platform(folder, port=port, engine=engine) as launch:
+    with foreground.platform(folder, shape, port=port) as launch:
         if launch.supervisor is not None:
             _hint(folder, "Ctrl-C")
             foreground.stay(folder, launch.supervisor)
@@ -104,7 +108,7 @@ def _report(run: Run, complaints: Mapping[str, str | None]) -> dict[str, Any]:
     }
     return {
         "base_url": run.base_url,
-        "engine": run.engine,
+        "engine": run.shape.engine,
         "data_dir": run.data_dir,
         "services": [*services, supervisor],
     }
@@ -126,7 +130,7 @@ def _draw(run: Run, found: Mapping[str, Any], complaints: Mapping[str, str | Non
         )
         for it in found["services"]
     ]
-    say(f"[bold]{run.base_url}[/]  [dim]{run.engine} · {run.data_dir}[/]\n")
+    say(f"[bold]{run.base_url}[/]  [dim]{run.shape.engine} · {run.data_dir}[/]\n")
     columns = ("", "service", "role", "pid", "port", "admin", "memory", "restarts", "")
     table("", *columns, rows=rows, right=("pid", "port", "admin", "memory", "restarts"))
     say(f"\n[dim]memory in all[/] {megabytes(sum(it['rss_bytes'] for it in found['services']))}")

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from common.clock import rfc3339
 from common.topology import PROCESSING_SERVICES
-from orderly import fleet, money, records, runfile, time_travel
+from orderly import fleet, keeping, money, records, runfile, time_travel
 from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.options import Data, Json
@@ -72,6 +72,8 @@ def replay(
     with records.log_of(folder):
         pass  # only to say so where there is none
     run = runfile.read(folder)
-    ports = {it.name: it.port for it in run.services} if run else {}
     command = [sys.executable, "-P", "-m", service, "replay", *(["--switch"] if switch else [])]
-    raise typer.Exit(subprocess.run(command, env=fleet.environment(folder, ports), check=False).returncode)
+    told = fleet.environment(
+        folder, run.ports() if run else {}, keeping.engine_in(folder) or "", keeping.servers_of(folder)
+    )
+    raise typer.Exit(subprocess.run(command, env=told, check=False).returncode)

@@ -8,22 +8,26 @@ import typer
 from orderly import foreground, runfile, story
 from orderly.failure import FAILED, Failure
 from orderly.folder import Folder
-from orderly.options import Data, Engine, EngineChoice, Port
+from orderly.options import Brokers, Data, Durable, Engine, Port, Scale
 from orderly.output import command, megabytes, say, say_line
 from orderly.processes import Identity
 from orderly.runfile import Run
+from orderly.shape import Shape
 from orderly.story import Told
 
 
 def run(
     data: Data = None,
     port: Port = None,
-    engine: EngineChoice = Engine.EMBEDDED,
+    engine: Engine = "",
+    brokers: Brokers = 0,
+    scale: Scale = None,
+    durable: Durable = False,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Tell the story first.")] = True,
 ) -> None:
     """Start everything, place a few orders and tell their stories, then stay for you to play; Ctrl-C stops it all."""
-    folder = Folder.at(data)
-    with foreground.platform(folder, port=port, engine=engine) as launch:
+    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
+    with foreground.platform(folder, shape, port=port) as launch:
         told = _tell(folder, launch.run) if demo else None
         _try_next(folder, launch.run, told)
         if launch.supervisor is not None:
@@ -34,7 +38,10 @@ def run(
 def demo(
     data: Data = None,
     port: Port = None,
-    engine: EngineChoice = Engine.EMBEDDED,
+    engine: Engine = "",
+    brokers: Brokers = 0,
+    scale: Scale = None,
+    durable: Durable = False,
     first_within: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Fail when the first order was confirmed later.")
     ] = None,
@@ -47,8 +54,8 @@ def demo(
     A platform that runs already is used, and left running.
     """
     told: Told | None = None
-    folder = Folder.at(data)
-    with foreground.platform(folder, port=port, engine=engine) as launch:
+    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
+    with foreground.platform(folder, shape, port=port) as launch:
         told = _tell(folder, launch.run)
     if told is None:  # interrupted
         raise typer.Exit(FAILED)

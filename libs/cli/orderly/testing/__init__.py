@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from orderly import launcher, runfile
-from orderly.fleet import START_ORDER
 from orderly.folder import Folder
 from orderly.runfile import Run
+from orderly.shape import START_ORDER
 
 
 class Platform:

@@ -1,0 +1,55 @@
+"""Which engine a data folder belongs to, for life, and how to open what it keeps: with the embedded one at any time, else
+while its servers run."""
+
+import os
+
+from common import engine, settings
+from common.engine import Engine
+from common.settings import ENGINES, Keeping
+from orderly import backing, runfile
+from orderly.failure import NOT_RUNNING, Failure, NotRunning
+from orderly.folder import Folder
+from orderly.servers import Servers
+
+NEVER_RAN = "has the platform ever run here? orderly up"
+
+
+def engine_in(folder: Folder) -> str | None:
+    """The one it was made with; None before its first start."""
+    try:
+        return (folder.root / "engine").read_text().strip()
+    except FileNotFoundError:
+        return "embedded" if folder.log.exists() else None
+
+
+def claim(folder: Folder, wanted: str) -> str:
+    """The engine to start it with: the wanted one, else the one it was made with, else embedded. Raises Failure for another."""
+    made = engine_in(folder)
+    if made is not None and wanted not in ("", made):
+        raise Failure(
+            f"the data in {folder.root} was made with the {made} engine, not {wanted}",
+            f"start it with --engine {made}, or choose another folder: --data DIR",
+        )
+    chosen = made or wanted or ENGINES[0]
+    (folder.root / "engine").write_text(chosen + "\n")
+    return chosen
+
+
+def servers_of(folder: Folder) -> Servers:
+    """Raises NotRunning where they would have to run and do not."""
+    run = runfile.read(folder)
+    if run is not None and (run.running() or run.leftovers()):
+        return run.servers
+    found = backing.outside()
+    if engine_in(folder) == "kafka" and not (found.kafka_bootstrap and found.redis_url):
+        raise NotRunning(folder.root)
+    return found
+
+
+def open_engine(folder: Folder) -> Engine:
+    """Raises Failure where nothing ever ran, NotRunning where its servers are not there."""
+    made = engine_in(folder)
+    if made is None:
+        raise Failure(f"{folder.root}: there is no log", NEVER_RAN, NOT_RUNNING)
+    told = {"ORDERLY_DATA": str(folder.root), "ORDERLY_ENGINE": made, **servers_of(folder).environment()}
+    return engine.of(settings.read(Keeping, {**os.environ, **told}))
