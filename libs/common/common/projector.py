@@ -64,7 +64,10 @@ def advance(stored: Document | None, record: Stored, frame: HistoryFrame) -> boo
 
 
 class Projector:
-    """Reads the topics of one projection from where its read model stands. One thread calls `step`."""
+    """Reads the topics of one projection from where its read model stands. One thread calls `step`.
+
+    `whole`: all is folded that was in the log when the model was opened; from then on it is served.
+    """
 
     def __init__(self, service: str, projection: Projection, log: EventLog, model: ReadModel) -> None:
         self._commands = topology.commands(service)
@@ -75,6 +78,8 @@ class Projector:
         self._reader: Reader | None = None
         self._generation = ""
         self._done: Mapping[str, int] = {}  # the model's positions, as of the last step
+        self._due: Mapping[tuple[str, int], int] = {}  # where the log ended when the model was opened
+        self.whole = False
 
     def step(self, timeout: float = 0.0, limit: int = 500) -> int:
         """Fold what is new; waits up to `timeout` seconds for it. Returns how many records that were."""
@@ -82,6 +87,11 @@ class Projector:
         records = reader.poll(timeout, limit)
         if records:
             self._apply(records)
+        if not self.whole:
+            done = reader.positions()
+            if all(done[place] >= end for place, end in self._due.items()):
+                self._model.serve()
+                self.whole = True
         return len(records)
 
     def lag(self) -> int:
@@ -105,15 +115,15 @@ class Projector:
     def _open(self) -> Reader:
         if self._reader is None or self._model.generation != self._generation:
             self.close()
+            self.whole = False
             self._generation = self._model.generation
             done = self._done = self._model.positions()
-            self._reader = self._log.reader(
-                {
-                    (topic, partition): done.get(f"{topic}/{partition}", 0)
-                    for topic in self._projection.topics
-                    for partition in range(self._log.topics()[topic].partitions)
-                }
-            )
+            self._due = {
+                (topic, partition): end
+                for topic in self._projection.topics
+                for partition, end in self._log.end_offsets(topic).items()
+            }
+            self._reader = self._log.reader({place: done.get(f"{place[0]}/{place[1]}", 0) for place in self._due})
         return self._reader
 
     def _apply(self, records: Sequence[Stored]) -> None:

@@ -83,7 +83,7 @@ def assemble(
     if platform.runs("projector"):
         projector, model = platform.projector(projection)
         loops.append(Loop("projector", projector.step, recover=projector.restart, close=projector.close))
-        health.ready["read model"] = lambda: _behind(projector.lag())
+        health.ready["read model"] = lambda: _behind(projector)
         close.append(model.close)
     close.append(platform.log.close)
     served = api() if platform.runs("api") else None
@@ -98,5 +98,8 @@ def _reachable(platform: Platform) -> str | None:
     return None
 
 
-def _behind(lag: int) -> str | None:
+def _behind(projector: Projector) -> str | None:
+    if not projector.whole:
+        return "not all is folded that was in the log when it was opened"
+    lag = projector.lag()
     return f"{lag} records behind the log" if lag > LONGEST_LAG else None

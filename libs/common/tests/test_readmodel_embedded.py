@@ -15,7 +15,7 @@ import pytest
 from common.errors import OrderlyError, Unavailable
 from common.readmodel import Bell, Document, Entry, ReadModel, View
 from common.readmodel.embedded import EmbeddedReadModel, EmbeddedView
-from common.readmodel.generations import Generations
+from common.readmodel.generations import EmbeddedGenerations
 from common.testing.eventually import eventually
 from common.testing.readmodel_contract import ReadModelContract, Store
 
@@ -98,7 +98,7 @@ async def test_a_generation_is_built_beside_the_served_one_and_switched_to(
     directory: Path, model: EmbeddedReadModel, view: EmbeddedView
 ) -> None:
     model.apply([Document("a", 1, b"old")], [], {"events/0": 1})
-    generations = Generations(directory)
+    generations = EmbeddedGenerations(directory)
     old, new = model.generation, generations.new()
     beside = EmbeddedReadModel(directory, Bell(), generation=new)
     assert beside.generation == new and beside.positions() == {}
@@ -141,7 +141,7 @@ async def test_a_damaged_model_starts_anew(directory: Path, damage: bytes) -> No
     first.apply([Document("a", 1, b"")], [], {"events/0": 1})
     name = first.generation
     first.close()
-    Generations(directory).path(name).write_bytes(damage)
+    EmbeddedGenerations(directory).path(name).write_bytes(damage)
     second = EmbeddedReadModel(directory, Bell())
     assert second.positions() == {}
     second.apply([Document("a", 1, b"again")], [], {"events/0": 1})
@@ -154,7 +154,7 @@ async def test_damage_that_shows_later_is_repaired_by_the_projector(directory: P
     model.apply([Document(f"k{n}", 1, bytes(1_000)) for n in range(2_000)], [], {"events/0": 1})
     name = model.generation
     model.close()
-    path = Generations(directory).path(name)
+    path = EmbeddedGenerations(directory).path(name)
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     model = EmbeddedReadModel(directory, Bell())
@@ -195,7 +195,7 @@ for n in itertools.count(model.positions().get("events/0", 0) + 1):
         position = model.positions()["events/0"]
         assert position >= acknowledged
         assert {document.version for document in model.load([f"k{k}" for k in range(20)]).values()} == {position}
-        database = sqlite3.connect(Generations(directory).path(model.generation))
+        database = sqlite3.connect(EmbeddedGenerations(directory).path(model.generation))
         assert database.execute("SELECT count(*) FROM entries").fetchone() == (position,)
         database.close()
         model.close()

@@ -122,11 +122,11 @@ class Brokers:
 
 class RedisServer(Server):
     @classmethod
-    def start(cls, folder: Path) -> "RedisServer":
-        """Returns when it answers."""
+    def start(cls, folder: Path, settings: Mapping[str, str] | None = None) -> "RedisServer":
+        """Returns when it answers. `settings` are those of redis.conf."""
         where = Folder(folder)
         where.make()
-        made = cls(redis.plan(where))
+        made = cls(redis.plan(where, settings or {}))
         try:
             made.wait()
         except BaseException:

@@ -3,8 +3,10 @@ snapshot would show the past as if it were now. One that comes back empty is reb
 
 import os
 import shutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from orderly.backing.leash import leashed
 from orderly.child import Plan
@@ -39,7 +41,7 @@ def find() -> Path:
         raise Failure("there is no redis-server", ADVICE) from None
 
 
-def plan(folder: Folder) -> Plan:
+def plan(folder: Folder, more: Mapping[str, str] = MappingProxyType({})) -> Plan:
     """On the port of the last time, if nobody has taken it."""
     home = folder.root / "redis"
     home.mkdir(parents=True, exist_ok=True)
@@ -53,6 +55,7 @@ def plan(folder: Folder) -> Plan:
         "appendonly": "no",
         "daemonize": "no",
         "timeout": "0",
+        **more,
     }
     arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
     return Plan(

@@ -6,7 +6,7 @@ from common.clock import Clock, Millis, system_clock
 from common.eventlog.embedded import EmbeddedLog
 from common.readmodel import Bell
 from common.readmodel.embedded import EmbeddedReadModel, EmbeddedView
-from common.readmodel.generations import Generations
+from common.readmodel.generations import EmbeddedGenerations
 
 
 class EmbeddedEngine:
@@ -19,8 +19,8 @@ class EmbeddedEngine:
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         return EmbeddedLog(self._data / "log.db", clock=clock, lease=lease, housekeeping=housekeeping)
 
-    def generations(self, service: str) -> Generations:
-        return Generations(self._read_model(service))
+    def generations(self, service: str) -> EmbeddedGenerations:
+        return EmbeddedGenerations(self._read_model(service))
 
     def open_read_model(self, service: str, bell: Bell, *, generation: str | None = None) -> EmbeddedReadModel:
         return EmbeddedReadModel(self._read_model(service), bell, generation=generation)

@@ -4,8 +4,7 @@ from typing import Protocol
 
 from common.clock import Clock, Millis, system_clock
 from common.eventlog import EventLog
-from common.readmodel import Bell, ReadModel, View
-from common.readmodel.generations import Generations
+from common.readmodel import Bell, Generations, ReadModel, View
 
 
 class Engine(Protocol):
@@ -19,7 +18,7 @@ class Engine(Protocol):
     def generations(self, service: str) -> Generations: ...
 
     def open_read_model(self, service: str, bell: Bell, *, generation: str | None = None) -> ReadModel:
-        """The one that is served, or the given generation, made when there is none."""
+        """The one that is served, or the given one of its `generations`."""
         ...
 
     def open_view(self, service: str, bell: Bell) -> View: ...

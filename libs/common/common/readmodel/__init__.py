@@ -1,5 +1,6 @@
 """The read side: one port, and the stores behind it."""
 
-from common.readmodel.port import Bell, Document, Entry, ReadModel, View
+from common.readmodel.bell import Bell
+from common.readmodel.port import Document, Entry, Generations, ReadModel, View
 
-__all__ = ["Bell", "Document", "Entry", "ReadModel", "View"]
+__all__ = ["Bell", "Document", "Entry", "Generations", "ReadModel", "View"]

@@ -15,9 +15,9 @@ import msgspec
 import structlog
 
 from common.readmodel import store
-from common.readmodel.generations import Generations
-from common.readmodel.port import Bell, Document, Entry
-from common.readmodel.rings import LOST_RING, touched
+from common.readmodel.bell import LOST_RING, Bell, touched
+from common.readmodel.generations import EmbeddedGenerations
+from common.readmodel.port import Document, Entry
 from common.readmodel.store import Damaged
 
 _GET_MANY = "SELECT key, version, body FROM documents WHERE key IN (SELECT value FROM json_each(?))"
@@ -49,7 +49,7 @@ class EmbeddedReadModel:
     """
 
     def __init__(self, directory: Path | str, bell: Bell, *, generation: str | None = None) -> None:
-        self._generations = Generations(Path(directory))
+        self._generations = EmbeddedGenerations(Path(directory))
         self._bell = bell
         self._pinned = generation
         bell.rung_here = bell.rung_here or generation is None
@@ -93,6 +93,9 @@ class EmbeddedReadModel:
         with self._condemning():
             return dict(self._connection.execute(_POSITIONS).fetchall())
 
+    def serve(self) -> None:
+        """It is served since it was begun."""
+
     def close(self) -> None:
         self._connection.close()
 
@@ -129,7 +132,7 @@ class EmbeddedView:
     """
 
     def __init__(self, directory: Path | str, bell: Bell) -> None:
-        self._generations = Generations(Path(directory))
+        self._generations = EmbeddedGenerations(Path(directory))
         self._bell = bell
         self._name: str | None = None
         self._connection: sqlite3.Connection | None = None
@@ -169,6 +172,7 @@ class EmbeddedView:
         return self._name, self._ask("PRAGMA data_version", ())
 
     def _ask(self, query: str, parameters: tuple[object, ...]) -> "Sequence[tuple[Any, ...]]":
+        self._bell.look()
         try:
             connection = self._served()
             if connection is None:

@@ -14,7 +14,7 @@ from common.errors import OrderlyError
 _RECENT = 0.5  # seconds
 
 
-class Generations:
+class EmbeddedGenerations:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._pointer = directory / "CURRENT"

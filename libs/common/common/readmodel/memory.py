@@ -5,8 +5,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from common.readmodel.port import Bell, Document, Entry
-from common.readmodel.rings import LOST_RING, touched
+from common.readmodel.bell import LOST_RING, Bell, touched
+from common.readmodel.port import Document, Entry
 
 
 class MemoryReadModel:
@@ -62,6 +62,9 @@ class MemoryReadModel:
                 found = sorts[start : start + limit]
             return [self._entries[name, sort] for sort in found]
 
+    def serve(self) -> None:
+        """It always is."""
+
     def close(self) -> None:
         """Holds nothing."""
 
@@ -71,15 +74,19 @@ class MemoryView:
         self._model = model
 
     async def get(self, key: str) -> Document | None:
+        self._model.bell.look()
         return self._model.load([key]).get(key)
 
     async def get_many(self, keys: Sequence[str]) -> Mapping[str, Document]:
+        self._model.bell.look()
         return self._model.load(keys)
 
     async def list(self, name: str, *, after: str = "", limit: int = 50, newest_first: bool = False) -> Sequence[Entry]:
+        self._model.bell.look()
         return self._model.list(name, after, limit, newest_first)
 
     async def positions(self) -> Mapping[str, int]:
+        self._model.bell.look()
         return self._model.positions()
 
     async def changed(self, name: str, within: float) -> None:

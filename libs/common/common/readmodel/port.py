@@ -5,9 +5,7 @@ their sort key, for listings and timelines) and positions (how far the fold has 
 between data and checkpoint cannot happen. It may be thrown away and rebuilt from the log at any time.
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -52,11 +50,45 @@ class ReadModel(Protocol):
         """The checkpoint: empty for a model that was lost and has to be rebuilt from the first event."""
         ...
 
+    def serve(self) -> None:
+        """All that was in the log when `positions` were read is folded in: from now on answers may count. Does nothing for a
+        model that is served already, or that a generation was named for."""
+        ...
+
     def close(self) -> None: ...
 
 
+class Generations(Protocol):
+    """The builds of one read model. One of them is served; a new one is built beside it, then switched to, which is atomic:
+    whoever asks sees the old or the new one whole."""
+
+    def names(self) -> Sequence[str]:
+        """Oldest first."""
+        ...
+
+    def current(self) -> str | None:
+        """The served one; None where there is none, or it was lost."""
+        ...
+
+    def new(self) -> str:
+        """Begin one, and return its name: one that never was, to open a read model under."""
+        ...
+
+    def switch(self, name: str) -> None:
+        """Serve this one from now on. The live projector and the views follow within a second."""
+        ...
+
+    def condemn(self, name: str) -> None:
+        """It is damaged: serve it no longer, so that the live projector starts a new one."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Delete one that is not served."""
+        ...
+
+
 class View(Protocol):
-    """The asking side, on an event loop. Each answer is from one consistent moment."""
+    """The asking side, on an event loop. Each answer is from one consistent moment. Raises Unavailable."""
 
     async def get(self, key: str) -> Document | None: ...
 
@@ -73,40 +105,3 @@ class View(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-class Bell:
-    """Wakes those on an event loop who wait for a key, when a projector thread of the same process has written it.
-
-    Waiting costs nothing until the key is rung; ringing keys that nobody waits for costs a set lookup.
-    """
-
-    def __init__(self) -> None:
-        self.rung_here = False  # whether those who write are in this process
-        self._waiting: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def ring(self, names: Iterable[str]) -> None:
-        """From any thread. Does nothing while nobody waits."""
-        if self._loop is None or self._loop.is_closed():
-            return
-        wanted = [name for name in names if name in self._waiting]
-        if wanted:
-            self._loop.call_soon_threadsafe(self._wake, wanted)
-
-    async def wait(self, name: str, within: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        heard: asyncio.Future[None] = self._loop.create_future()
-        self._waiting[name].add(heard)
-        try:
-            await asyncio.wait((heard,), timeout=within)
-        finally:
-            self._waiting[name].discard(heard)
-            if not self._waiting[name]:
-                del self._waiting[name]
-
-    def _wake(self, names: Sequence[str]) -> None:
-        for name in names:
-            for heard in self._waiting.get(name, ()):
-                if not heard.done():
-                    heard.set_result(None)
