@@ -76,6 +76,9 @@ class Upstream:
         clock = time.monotonic
         self._balancer = Balancer(STRATEGIES[policy.balancing], policy.zone, policy.ejection, clock, self._dice)
         self._gate = Gate(name, policy.bulkhead or _NO_LIMIT, policy.bulkhead)
+        self._waiting_gate = Gate(
+            name, policy.bulkhead or _NO_LIMIT, policy.bulkhead
+        )  # or they would keep the others out
         self._breaker = Breaker(name, policy.breaker, clock) if policy.breaker else None
         self._budget = retry.Budget(policy.retries, clock)
         self._pool = Pool(policy.largest)
@@ -142,7 +145,8 @@ class Upstream:
     async def _guarded(self, call: _Call[T]) -> T:
         if not self._found.is_set():
             await self._find()
-        await self._gate.enter()
+        gate = self._waiting_gate if call.waits else self._gate
+        await gate.enter()
         try:
             if self._breaker is None:
                 return await self._attempts(call)
@@ -161,7 +165,7 @@ class Upstream:
             finally:
                 self._breaker.record(ticket, ok)
         finally:
-            self._gate.leave()
+            gate.leave()
 
     async def _attempts(self, call: _Call[T]) -> T:
         for number in range(1, self.policy.attempts + 1):
@@ -220,13 +224,14 @@ class Upstream:
             _log.info("endpoints", upstream=self.name, known=len(endpoints), ready=sum(it.ready for it in endpoints))
 
     def _tell(self) -> None:
-        name, balancer, gate, breaker = self.name, self._balancer, self._gate, self._breaker
+        name, balancer, breaker = self.name, self._balancer, self._breaker
+        gates = (self._gate, self._waiting_gate)
         outcomes, kinds = ("answered", "late", "failed", "refused"), ("retry", "hedge", "over_budget")
         self._outcomes = {it: metrics.UPSTREAM_REQUESTS.labels(name, it) for it in outcomes}
         self._repeats = {it: metrics.UPSTREAM_REPEATS.labels(name, it) for it in kinds}
         self._seconds = metrics.UPSTREAM_SECONDS.labels(name)
-        metrics.UPSTREAM_IN_FLIGHT.labels(name).set_function(lambda: gate.inside)
-        metrics.UPSTREAM_WAITING.labels(name).set_function(lambda: gate.waiting)
+        metrics.UPSTREAM_IN_FLIGHT.labels(name).set_function(lambda: sum(gate.inside for gate in gates))
+        metrics.UPSTREAM_WAITING.labels(name).set_function(lambda: sum(gate.waiting for gate in gates))
         metrics.UPSTREAM_BREAKER.labels(name).set_function(lambda: breaker.state if breaker else -1)
         for state in STATES:
             metrics.UPSTREAM_ENDPOINTS.labels(name, state).set_function(partial(balancer.count, state))

@@ -16,6 +16,7 @@ from gateway.issuer import DemoIssuer, load_key
 from gateway.limits import RateLimit
 from gateway.proxy import Proxy
 from gateway.settings import Settings
+from gateway.shedding import Edge
 
 REQUESTS_A_SECOND = 100.0  # for each caller
 REQUESTS_AT_ONCE = 200
@@ -25,13 +26,12 @@ def build(settings: Settings) -> Process:
     health = Health()
     limit = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic) if settings.rate_limit else None
     policy = Policy(zone=settings.zone)
-    proxy = Proxy(
-        {
-            ORDER: Upstream(ORDER, settings.order_url, policy.but(settings.order_policy)),
-            PAYMENT: Upstream(PAYMENT, settings.payment_url, policy.but(settings.payment_policy)),
-            INVENTORY: Upstream(INVENTORY, settings.inventory_url, policy.but(settings.inventory_policy)),
-        }
-    )
+    upstreams = {
+        ORDER: Upstream(ORDER, settings.order_url, policy.but(settings.order_policy)),
+        PAYMENT: Upstream(PAYMENT, settings.payment_url, policy.but(settings.payment_policy)),
+        INVENTORY: Upstream(INVENTORY, settings.inventory_url, policy.but(settings.inventory_policy)),
+    }
+    proxy = Proxy(upstreams, {name: Edge(name, time.monotonic) for name in upstreams} if settings.shedding else {})
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check

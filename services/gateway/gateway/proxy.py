@@ -6,6 +6,7 @@ has verified it (J10), and only known headers come back. The body goes as it cam
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -17,6 +18,7 @@ from common.http_client import Answer, Stream, Upstream
 from common.problems import Problem
 from common.security.identity import Identity
 from gateway.routes import Route
+from gateway.shedding import Edge
 
 _BACK = (
     "Content-Type",
@@ -32,8 +34,11 @@ _PATH = {"order_id": parameters.order_id, "sku": parameters.sku}
 
 
 class Proxy:
-    def __init__(self, upstreams: Mapping[str, Upstream]) -> None:
+    """`edges`: those before the upstreams that have one."""
+
+    def __init__(self, upstreams: Mapping[str, Upstream], edges: Mapping[str, Edge]) -> None:
         self._upstreams = upstreams
+        self._edges = edges
 
     async def forward(self, route: Route, request: Request, caller: Identity) -> Response:
         """Raises `Problem` for what the route does not take, Unavailable when its service gives no answer in time."""
@@ -48,8 +53,10 @@ class Proxy:
             json_body.require_json(request)
             body = await json_body.read(request)
             headers["Content-Type"] = "application/json"
-        answer = await upstream.request(route.method, path, headers, body, waits=waits, repeatable=route.repeatable)
-        return _back(answer)
+        edge = self._edges.get(route.upstream) if not waits else None
+        async with edge.admitted() if edge else nullcontext():
+            ask = upstream.request(route.method, path, headers, body, waits=waits, repeatable=route.repeatable)
+            return _back(await ask)
 
     async def close(self) -> None:
         for upstream in self._upstreams.values():

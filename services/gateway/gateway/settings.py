@@ -9,7 +9,8 @@ from common.settings import Listening
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Listening):
     """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer.
-    `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy)."""
+    `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy). `shedding`: refuse what would
+    only queue."""
 
     data: Path
     gateway_url: str
@@ -22,3 +23,4 @@ class Settings(Listening):
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
     rate_limit: bool = True
+    shedding: bool = True

@@ -1,11 +1,12 @@
 """`orderly up`, `down` and `status`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from orderly import foreground, health, launcher, runfile
+from orderly import foreground, health, launcher, runfile, upstreams
 from orderly.failure import FAILED, NOT_RUNNING, NotRunning
 from orderly.folder import Folder
 from orderly.interrupts import as_keyboard_interrupt
@@ -13,6 +14,7 @@ from orderly.options import Brokers, Data, Durable, Engine, Json, Port, Scale
 from orderly.output import command, megabytes, say, show_json, table
 from orderly.runfile import Run
 from orderly.shape import Shape
+from orderly.upstreams import Upstream
 
 
 def up(
@@ -57,7 +59,13 @@ def down(data: Data = None) -> None:
         say(f"  [yellow]had to be killed:[/] {', '.join(stopped.killed)} (nothing that was acknowledged is lost)")
 
 
-def status(data: Data = None, as_json: Json = False) -> None:
+def status(
+    data: Data = None,
+    as_json: Json = False,
+    with_upstreams: Annotated[
+        bool, typer.Option("--upstreams", help="Also how services see each other: breakers, retries.")
+    ] = False,
+) -> None:
     """Show services, ports, memory and health. Exit code 0: all healthy, 1: not all, 2: not running."""
     folder = Folder.at(data)
     run = runfile.read(folder)
@@ -69,10 +77,13 @@ def status(data: Data = None, as_json: Json = False) -> None:
         raise typer.Exit(NOT_RUNNING)
     complaints = {**health.unready_all(run.services), "supervisor": _supervisor_complaint(run)}
     found = _report(run, complaints)
+    asked = upstreams.seen_by(run.services) if with_upstreams else []
     if as_json:
-        show_json(found)
+        show_json({**found, "upstreams": [asdict(it) for it in asked]} if with_upstreams else found)
     else:
         _draw(run, found, complaints)
+        if with_upstreams:
+            _draw_upstreams(asked)
     if any(complaints.values()):
         raise typer.Exit(FAILED)
 
@@ -134,3 +145,21 @@ def _draw(run: Run, found: Mapping[str, Any], complaints: Mapping[str, str | Non
     columns = ("", "service", "role", "pid", "port", "admin", "memory", "restarts", "")
     table("", *columns, rows=rows, right=("pid", "port", "admin", "memory", "restarts"))
     say(f"\n[dim]memory in all[/] {megabytes(sum(it['rss_bytes'] for it in found['services']))}")
+
+
+def _draw_upstreams(asked: Sequence[Upstream]) -> None:
+    rows = [
+        (
+            it.service,
+            f"[bold]{it.name}[/]",
+            f"[red]{it.breaker}[/]" if it.breaker in ("open", "half-open") else it.breaker,
+            ", ".join(f"{count} {state}" for state, count in it.endpoints.items() if count),
+            f"{it.in_flight}" + (f" + {it.waiting}" if it.waiting else ""),
+            ", ".join(f"{count:,} {outcome}" for outcome, count in it.outcomes.items() if count),
+            ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in it.repeats.items() if count),
+        )
+        for it in asked
+    ]
+    columns = ("service", "asks", "breaker", "endpoints", "in flight", "requests", "once more")
+    say()
+    table("", *columns, rows=rows, right=("in flight",))

@@ -29,3 +29,9 @@ UPSTREAM_BREAKER = Gauge(
 UPSTREAM_ENDPOINTS = Gauge(
     "orderly_upstream_endpoints", "Endpoints that are usable, unready or ejected.", ["upstream", "state"]
 )
+GATEWAY_LIMIT = Gauge(
+    "orderly_gateway_concurrency_limit", "Requests that the gateway has in work at once, by latency.", ["upstream"]
+)
+GATEWAY_SHED = Counter(
+    "orderly_gateway_shed", "Requests refused because too many were in work and in line.", ["upstream"]
+)
