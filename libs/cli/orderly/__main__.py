@@ -24,6 +24,7 @@ COMMANDS = {
     "state": "state.state",
     "replay": "state.replay",
     "dead-letters": "dead_letters.app",
+    "fault": "fault.app",
     "certs": "certs.app",
     "bench": "bench.bench",
 }

@@ -30,6 +30,7 @@ def environment(folder: Folder, ports: Mapping[str, int | None], engine: str, se
         "ORDERLY_DATA": str(folder.root),
         "ORDERLY_ENGINE": engine,
         **servers.environment(),
+        "ORDERLY_FAULTS": os.environ.get("ORDERLY_FAULTS", "on"),  # whoever may set one may kill the process as well
         **{f"ORDERLY_{name.upper()}_URL": f"http://{LOOPBACK}:{ports.get(name) or 0}" for name in START_ORDER},
     }
 

@@ -13,7 +13,7 @@ when that is 502, 503 or 504. Redirects are answers like any other, and none is 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -66,9 +66,16 @@ class _Call(Generic[T]):
 
 
 class Upstream:
-    """A service, by name, and where it is: a base URL, or a discovery. Belongs to one event loop."""
+    """A service, by name, and where it is: a base URL, or a discovery. `middlewares` go around each attempt. Belongs to one
+    event loop."""
 
-    def __init__(self, name: str, where: str | Discovery, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        where: str | Discovery,
+        policy: Policy | None = None,
+        middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+    ) -> None:
         self.name = name
         self.policy = policy = policy or Policy()
         self._discovery = Static(Endpoint(where.rstrip("/"))) if isinstance(where, str) else where
@@ -81,7 +88,7 @@ class Upstream:
         )  # or they would keep the others out
         self._breaker = Breaker(name, policy.breaker, clock) if policy.breaker else None
         self._budget = retry.Budget(policy.retries, clock)
-        self._pool = Pool(policy.largest)
+        self._pool = Pool(policy.largest, middlewares)
         self._found = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._tell()

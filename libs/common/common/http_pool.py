@@ -3,7 +3,7 @@
 Redirects are answers, cookies are forgotten, nothing is unpacked, and an answer has an end.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -64,8 +64,9 @@ class Pool:
     """Made at the first request, on the event loop that asks. Raises aiohttp.ClientError, OSError, TimeoutError; Unavailable
     for an answer of more than `largest` bytes."""
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()) -> None:
         self._largest = largest
+        self._middlewares = middlewares
         self.streams: set[Stream] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -98,6 +99,7 @@ class Pool:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
                 skip_auto_headers=_NO_AUTOMATIC_HEADERS,
                 auto_decompress=False,
+                middlewares=self._middlewares,
             )
         return self._session
 

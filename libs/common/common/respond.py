@@ -1,4 +1,4 @@
-"""What the services' routes have in common: JSON out, and the version of what is shown."""
+"""What the services' routes have in common: JSON out, the version of what is shown, or nothing at all."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 _encode = msgspec.json.Encoder().encode
 
@@ -20,3 +21,11 @@ def versioned(request: Request, value: Any, version: int, cache: str) -> Respons
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return as_json(value, headers=headers)
+
+
+async def cut(receive: Receive) -> None:
+    """End the connection without an answer: the caller will never know by itself whether it happened."""
+    connection: Any = receive
+    connection.__self__.transport.abort()  # ASGI has no word for it; uvicorn's `receive` belongs to the request
+    while (await receive())["type"] != "http.disconnect":
+        pass

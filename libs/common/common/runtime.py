@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -25,6 +25,9 @@ from common.errors import Fenced, LogError, Unavailable
 from common.health import Health, Pulse
 from common.http_guard import GuardedProtocol
 from common.settings import Listening
+
+if TYPE_CHECKING:
+    from common.faults.switches import Switches
 
 MANY_FILES = 10_000
 
@@ -99,6 +102,7 @@ class Process:
     background: Sequence[Callable[[], Awaitable[None]]] = ()  # started with the event loop, before the API
     drain: Sequence[Callable[[], Awaitable[None]]] = ()  # after the API has stopped and before the loops do
     close: Sequence[Callable[[], None]] = field(default_factory=tuple)  # at the very end
+    switches: "Switches | None" = None  # the faults that may strike this process
 
 
 class _Server(uvicorn.Server):
@@ -141,6 +145,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(process: Process, listening: Listening) -> None:
+    if process.switches is not None:
+        _burden(process, process.switches)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,6 +175,17 @@ async def _serve(process: Process, listening: Listening) -> None:
     await _drain(process, servers, serving)
     stopping.cancel()
     _log.info("stopped", seconds=round(time.monotonic() - started, 3))
+
+
+def _burden(process: Process, switches: "Switches") -> None:
+    """Let faults strike what the process serves, and the process itself."""
+    from common.faults.burden import Burden
+    from common.faults.serving import FaultyServer
+
+    burden = Burden(switches)
+    process.loops = (*process.loops, Loop("faults", burden.step, wake=burden.wake))
+    if process.api is not None:
+        process.api = FaultyServer(process.api, switches)
 
 
 async def _drain(

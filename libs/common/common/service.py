@@ -5,9 +5,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from common import engine, topology
+from common import engine, faults, topology
 from common.clock import Clock, system_clock
 from common.decider import Behaviour
 from common.engine import Engine
@@ -19,6 +19,9 @@ from common.projector import Projection, Projector
 from common.readmodel import Bell, ReadModel, View
 from common.runtime import Loop, Process
 from common.settings import ROLES, Processing
+
+if TYPE_CHECKING:
+    from common.faults.switches import Switches
 
 S = TypeVar("S")
 
@@ -35,6 +38,7 @@ class Platform:
     log: EventLog
     bell: Bell
     clock: Clock = system_clock
+    switches: "Switches | None" = None
 
     @classmethod
     def open(cls, service: str, settings: Processing) -> "Platform":
@@ -43,7 +47,8 @@ class Platform:
         chosen = engine.of(settings)
         log = chosen.open_log(lease=settings.lease_ms, housekeeping=True)
         log.create(topology.topics())
-        return cls(service, settings, chosen, log, Bell())
+        switches = faults.switches_of(service, settings.data, settings)
+        return cls(service, settings, chosen, faults.around(log, switches), Bell(), switches=switches)
 
     def view(self) -> View:
         return self.engine.open_view(self.service, self.bell)
@@ -87,7 +92,7 @@ def assemble(
         close.append(model.close)
     close.append(platform.log.close)
     served = api() if platform.runs("api") else None
-    return Process(platform.service, health, api=served, loops=loops, close=tuple(close))
+    return Process(platform.service, health, api=served, loops=loops, close=tuple(close), switches=platform.switches)
 
 
 def _reachable(platform: Platform) -> str | None:

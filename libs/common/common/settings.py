@@ -56,7 +56,8 @@ def read(settings: type[T], environ: Mapping[str, str]) -> T:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port. `zone`: where
+    """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port.
+    `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
     it runs, when that matters for whom it asks."""
 
     host: str = "127.0.0.1"
@@ -69,6 +70,8 @@ class Listening:
     zone: str = ""
     log_level: str = "info"
     drain_seconds: float = 5.0
+    faults: bool = False
+    faults_file: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ PROVIDER = "provider"
 VERIFIER = "verifier"  # no service: whoever holds the platform to its laws, from outside
 
 PROCESSING_SERVICES = (ORDER, PAYMENT, INVENTORY)
+SERVICES = (GATEWAY, *PROCESSING_SERVICES, PROVIDER)
 
 PARTITIONS = 12  # fixed for life: the key's partition is where its history is
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from common import engine, replay, topology
+from common import engine, faults, replay, topology
 from common.clock import SECOND
 from common.consistency import Token
 from common.contracts.order import Patience
@@ -22,7 +22,8 @@ from order.settings import Settings
 
 def build(settings: Settings) -> Process:
     platform = Platform.open("order", settings)
-    inventory = Upstream("inventory", settings.inventory_url, Policy(zone=settings.zone).but(settings.inventory_policy))
+    policy = Policy(zone=settings.zone).but(settings.inventory_policy)
+    inventory = Upstream("inventory", settings.inventory_url, policy, faults.calls(platform.switches))
 
     def serve() -> FastAPI:
         view = platform.view()

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from common import engine, replay
+from common import engine, faults, replay
 from common.contracts.payment import ProviderAnswered
 from common.runtime import Process
 from common.sender import Sender
@@ -23,7 +23,8 @@ def build(settings: Settings) -> Process:
         cause = f"{key}/{answer.operation}"  # the effect's id, which is the provider's idempotency key
         await sender.send(key, answer, actor="service:provider", traceparent=traceparent, causation=cause)
 
-    worker = ProviderWorker(settings.provider_url, report, policy=POLICY.but(settings.provider_policy))
+    policy, calls = POLICY.but(settings.provider_policy), faults.calls(platform.switches)
+    worker = ProviderWorker(settings.provider_url, report, policy=policy, middlewares=calls)
 
     def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))

@@ -9,11 +9,12 @@ too long, of the wrong type or about something else is `unknown`, and the provid
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+import aiohttp
 import msgspec
 import structlog
 
@@ -132,9 +133,11 @@ class ProviderWorker:
         concurrency: int = CONCURRENCY,
         patience: float = PATIENCE,
         policy: Policy = POLICY,
+        middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
     ) -> None:
         self._provider = provider
         self._policy = policy
+        self._middlewares = middlewares
         self._report = report
         self._concurrency = concurrency
         self._patience = patience
@@ -151,7 +154,8 @@ class ProviderWorker:
             loop.call_soon_threadsafe(self._take)
 
     async def start(self) -> None:
-        self._client = ProviderClient(Upstream("provider", self._provider, self._policy), self._patience)
+        upstream = Upstream("provider", self._provider, self._policy, self._middlewares)
+        self._client = ProviderClient(upstream, self._patience)
         self._loop = asyncio.get_running_loop()
         self._take()
 

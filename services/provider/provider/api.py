@@ -1,6 +1,6 @@
 """The provider's HTTP API, as its merchants see it. The same Idempotency-Key gets the same answer, byte for byte."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Request, Response
 from pydantic import Field, StringConstraints
@@ -11,7 +11,7 @@ from common.contracts.api import Body, Visible
 from common.contracts.money import LARGEST_AMOUNT
 from common.contracts.payment import Operation
 from common.problems import Problem
-from common.respond import as_json
+from common.respond import as_json, cut
 from provider.counter import Counter
 from provider.domain import Instruction
 from provider.ledger import KeyReused, Outage
@@ -32,10 +32,7 @@ class CutConnection(Response):
     """Instead of an answer: the merchant will never know by itself whether it happened."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection: Any = receive
-        connection.__self__.transport.abort()  # ASGI has no word for it; uvicorn's `receive` belongs to the request
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await cut(receive)
 
 
 class Api:

@@ -222,20 +222,3 @@ async def test_a_key_is_needed_to_act(merchant: Merchant) -> None:
 async def test_an_unusable_page_is_a_problem(merchant: Merchant, query: str) -> None:
     reply = await merchant.address.request("GET", f"/v1/ledger?{query}")
     assert reply.status == 422 and reply.is_problem
-
-
-async def test_the_settings_can_make_every_answer_slow(tmp_path: Path) -> None:
-    async with open_for_business(tmp_path, provider_latency_ms=200) as merchant:
-        started = asyncio.get_running_loop().time()
-        assert said(await merchant.authorize()) == DONE
-        assert asyncio.get_running_loop().time() - started >= 0.2
-
-
-async def test_the_settings_can_make_everything_fail_or_get_lost(tmp_path: Path) -> None:
-    async with open_for_business(tmp_path, provider_error_percent=100) as merchant:
-        assert (await merchant.authorize()).status == 500
-        assert await merchant.ledger() == []
-    async with open_for_business(tmp_path, provider_lost_percent=100) as merchant:
-        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-            await merchant.authorize()
-        assert await merchant.ledger() == [("o1/authorize", "done")]

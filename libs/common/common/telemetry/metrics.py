@@ -35,3 +35,4 @@ GATEWAY_LIMIT = Gauge(
 GATEWAY_SHED = Counter(
     "orderly_gateway_shed", "Requests refused because too many were in work and in line.", ["upstream"]
 )
+FAULT_HITS = Counter("orderly_fault_hits", "How often a fault switch struck.", ["switch"])

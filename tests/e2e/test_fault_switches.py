@@ -1,0 +1,90 @@
+"""The laws hold while fault switches are on, one after the other, under load: `orderly verify` says so at the end."""
+
+import asyncio
+import contextlib
+import json
+import random
+
+import aiohttp
+import pytest
+from system import Client, System, orderly
+
+# `wrong` is for the provider alone: its lies are noticed and asked again; what a service of ours tells a customer is believed.
+PLAN = [
+    ("gateway.latency", "300ms"),
+    ("gateway.errors", "30%"),
+    ("gateway.drop", "30%"),
+    ("gateway.call-latency", "300ms"),
+    ("gateway.call-errors", "30%"),
+    ("gateway.call-drop", "30%"),
+    ("order.latency", "500ms"),
+    ("order.duplicate", "50%"),
+    ("order.reorder", "on"),
+    ("order.append-errors", "30%"),
+    ("order.append-drop", "30%"),
+    ("order.freeze", "on"),
+    ("payment.freeze", "on"),
+    ("payment.call-drop", "30%"),
+    ("payment.duplicate", "50%"),
+    ("payment.append-drop", "50%"),
+    ("payment.latency", "2s"),
+    ("inventory.freeze", "on"),
+    ("inventory.reorder", "on"),
+    ("inventory.cpu", "80%"),
+    ("inventory.memory", "64MB"),
+    ("inventory.errors", "50%"),
+    ("provider.latency", "2s"),
+    ("provider.errors", "30%"),
+    ("provider.drop", "30%"),
+    ("provider.wrong", "50%"),
+]
+SECONDS = 3.0  # longer than a lease: whoever is frozen is fenced
+PACE = 0.3  # seconds between orders
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(500)]
+
+
+async def load(client: Client, stop: asyncio.Event) -> list[str]:
+    """Orders at a constant rate until told to stop; each is asked for until it is acknowledged."""
+    draw = random.Random(20261125)
+    placed: list[asyncio.Task[str]] = []
+
+    async def one(luck: float) -> str:
+        token = "tok_ok" if luck < 0.8 else "tok_lost" if luck < 0.9 else "tok_declined"
+        lines = [("switch-a", 1)] if luck < 0.6 else [("switch-a", 1), ("switch-b", 2)]
+        order = await client.place(lines, token, within=120)
+        with contextlib.suppress(aiohttp.ClientError):
+            await client.call("GET", "/v1/products/switch-a")
+        return str(order["order_id"])
+
+    while not stop.is_set():
+        placed.append(asyncio.create_task(one(draw.random())))
+        await asyncio.sleep(PACE)
+    return await asyncio.gather(*placed)
+
+
+async def test_the_laws_hold_under_every_switch(system: System) -> None:
+    for sku in ("switch-a", "switch-b"):
+        await system.stock(sku, 10_000)
+    stop = asyncio.Event()
+    async with system.client("alice") as alice:
+        loading = asyncio.create_task(load(alice, stop))
+        for switch, value in PLAN:
+            await asyncio.to_thread(orderly, "fault", "set", switch, value, "--for", str(SECONDS), data=system.data)
+            await asyncio.sleep(SECONDS)
+        stop.set()
+        await asyncio.to_thread(orderly, "fault", "clear", data=system.data)
+        placed = await loading
+        ended = await asyncio.gather(*(alice.final(order_id, within=90) for order_id in placed))
+    assert len({order["order_id"] for order in ended}) == len(placed)
+    assert sum(order["status"] == "confirmed" for order in ended) > len(placed) / 3
+    struck = {json.loads(line)["switch"] for line in hits(system)}
+    assert struck == {switch for switch, _ in PLAN}
+    code, report = await asyncio.to_thread(system.verify)
+    assert (code, report["verdict"]) == (0, "holds"), report
+
+
+def hits(system: System) -> list[str]:
+    """The lines of the services' logs that tell of a fault that struck."""
+    lines = [line for path in (system.data / "logs").glob("*.jsonl") for line in path.read_text().splitlines()]
+    return [line for line in lines if '"event":"fault"' in line]
