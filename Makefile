@@ -1,6 +1,7 @@
 # Everything that can be done here, as verbs. Nothing but make and Python 3.11 or newer is needed; the rest sets itself up.
 
 ENGINE ?= embedded# what the log is kept in
+SOAK_MINUTES ?= 60# how long make soak goes on
 ARGS ?=# more for the orderly command: make run ARGS="--port 9000"
 
 ORDERLY := .venv/bin/orderly
@@ -12,7 +13,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration process-tests bench lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration process-tests faults soak bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +35,7 @@ down: $(RUNTIME) ## Stop it
 status: $(RUNTIME) ## Show services, ports, memory and health
 	@$(ORDERLY) status $(ARGS)
 
-test: check unit simulation integration process-tests ## Check everything there is to check
+test: check unit simulation integration process-tests faults ## Check everything there is to check
 
 check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/ruff check
@@ -43,7 +44,7 @@ check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/lint-imports
 
 unit: $(DEV) ## Unit and contract tests
-	.venv/bin/pytest -n auto -m "not process and not simulation and not kafka and not redis"
+	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
 	.venv/bin/pytest -m "(kafka or redis) and not process"
@@ -53,6 +54,12 @@ simulation: $(DEV) ## The services in one thread, under thousands of adversarial
 
 process-tests: $(DEV) ## The real processes, killed and frozen while they work
 	.venv/bin/pytest -m process
+
+faults: $(DEV) ## Three seeds of trouble under a constant load, and the table of recoveries
+	ORDERLY_TARGET=$(ENGINE) .venv/bin/pytest -m faults tests/faults
+
+soak: $(DEV) ## Seed after seed for SOAK_MINUTES, until a law breaks
+	.venv/bin/python -m tests.faults --minutes $(SOAK_MINUTES) $(ARGS)
 
 bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/README.md, in about twelve minutes
 	@.venv/bin/python bench/embedded.py $(ARGS)

@@ -1,0 +1,43 @@
+"""The setting of the campaigns, from the environment, and the recovery table at the end of the run."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import Outcome, Setting
+from tests.faults.recovery import report, table
+
+TARGET = os.environ.get("ORDERLY_TARGET", "embedded")
+RATE = float(os.environ.get("ORDERLY_FAULTS_RATE", "50"))
+SECONDS = float(os.environ.get("ORDERLY_FAULTS_SECONDS", "65"))
+
+
+@dataclass
+class Campaigns:
+    setting: Setting
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def campaigns(pytestconfig: pytest.Config) -> Campaigns:
+    pytestconfig.stash[RESULTS] = found = Campaigns(Setting(target=TARGET, rate=RATE, seconds=SECONDS))
+    return found
+
+
+RESULTS = pytest.StashKey[Campaigns]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = config.stash.get(RESULTS, None)
+    if found is None or not found.outcomes:
+        return
+    rows = report(recovery for outcome in found.outcomes for recovery in outcome.recoveries)
+    terminalreporter.section(f"recovery, {found.setting.target}, {found.setting.rate:g} orders/s")
+    for outcome in found.outcomes:
+        terminalreporter.write_line(str(outcome))
+    terminalreporter.write_line(table(rows))
+    if path := os.environ.get("ORDERLY_FAULTS_REPORT"):
+        Path(path).write_text(json.dumps(rows, indent=1))

@@ -1,0 +1,114 @@
+"""How long the platform was away after each fault, as its clients saw it, against the targets.
+
+All times count from the moment at which the fault began, also where it lasts: a frozen process cannot answer before it is
+thawed, unless another takes over. Only orders that came due after that moment count, and orders come due at a constant
+rate, so a platform that stands still cannot hide it.
+"""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from tests.faults.plan import Round
+
+SLOW = 1.0  # seconds until an order is accepted: more is a disturbance
+TARGETS = {"kill": 10.0, "freeze": 10.0}  # seconds until the first success, by kind of fault
+
+
+@dataclass(slots=True)
+class Told:
+    """What the client of one order saw, and when, on one monotonic clock. `inf`: not yet. `waits`: it wanted to be answered
+    with the outcome."""
+
+    due: float
+    waits: bool = False
+    accepted: float = inf
+    completed: float = inf
+    errors: list[tuple[float, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A round that really happened: `at` its faults began, `until` the next round or the end of the load."""
+
+    round: Round
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Seconds after the fault: until a new order was `accepted`; until one was `completed`; until the last order that was
+    `disturbed` (refused at first, or slowly accepted) was accepted. `errors`: answers that were none."""
+
+    fault: str
+    accepted: float
+    completed: float
+    disturbed: float
+    errors: int
+
+
+def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
+    since = [order for order in orders if order.due >= struck.at]
+    meanwhile = [order for order in since if order.due < struck.until]
+    troubled = [
+        order.accepted for order in meanwhile if order.errors or (order.accepted - order.due > SLOW and not order.waits)
+    ]
+    return Recovery(
+        name_of(struck.round),
+        min((order.accepted for order in since), default=inf) - struck.at,
+        min((order.completed for order in since), default=inf) - struck.at,
+        max(troubled, default=struck.at) - struck.at,
+        sum(struck.at <= at < struck.until for order in orders for at, _ in order.errors),
+    )
+
+
+def name_of(round: Round) -> str:
+    """One fault has its name; several together are told from those that came alone."""
+    return str(round) if len(round.faults) < 2 else "several at once"
+
+
+def target_of(fault: str) -> float | None:
+    return TARGETS.get(fault.partition(" ")[0])
+
+
+def report(recoveries: Iterable[Recovery]) -> list[dict[str, Any]]:
+    """A row for each fault: how often it came, then median and worst of each figure."""
+    by_fault: dict[str, list[Recovery]] = {}
+    for recovery in recoveries:
+        by_fault.setdefault(recovery.fault, []).append(recovery)
+    rows = []
+    for fault, found in sorted(by_fault.items()):
+        figures = {
+            name: {"median": statistics.median(values), "worst": max(values)}
+            for name in ("accepted", "completed", "disturbed", "errors")
+            if (values := [round(float(getattr(it, name)), 2) for it in found])
+        }
+        rows.append({"fault": fault, "times": len(found), "target": target_of(fault), **figures})
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows in Markdown. Figures are `median / worst`, in seconds but for the errors."""
+    lines = [
+        "| fault | times | first accepted | first completed | last disturbed | client errors | target | met |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for row in rows:
+        seconds = [
+            f"{row[name]['median']:.2f} / {row[name]['worst']:.2f}" for name in ("accepted", "completed", "disturbed")
+        ]
+        errors = f"{row['errors']['median']:.0f} / {row['errors']['worst']:.0f}"
+        target = row["target"]
+        met = (
+            ""
+            if target is None
+            else "yes"
+            if max(row["accepted"]["worst"], row["completed"]["worst"]) <= target
+            else "no"
+        )
+        cells = [row["fault"], str(row["times"]), *seconds, errors, "" if target is None else f"{target:g}", met]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

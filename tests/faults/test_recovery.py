@@ -1,0 +1,57 @@
+"""What the recovery table says of a fault, from what the clients saw."""
+
+from math import inf
+
+from tests.faults.plan import Fault, Round
+from tests.faults.recovery import Recovery, Struck, Told, measure, report, table
+
+KILL = Round((Fault("kill", "order"),), 5.0)
+STRUCK = Struck(KILL, at=100.0, until=105.0)
+
+
+def orders(*, away: float) -> list[Told]:
+    """Ten a second from 95 to 110; nobody answers from 100 on for so long, then all are answered."""
+    found = []
+    for tenth in range(950, 1100):
+        due = tenth / 10
+        answered = max(due, 100 + away) if due >= 100 else due
+        errors = [(due, "503")] if answered > due else []
+        found.append(Told(due, accepted=answered + 0.01, completed=answered + 0.1, errors=errors))
+    return found
+
+
+def test_recovery_is_the_time_until_an_order_from_after_the_fault_succeeds() -> None:
+    found = measure(STRUCK, orders(away=2.0))
+    assert (found.fault, round(found.accepted, 2), round(found.completed, 2)) == ("kill order", 2.01, 2.1)
+
+
+def test_errors_and_disturbed_orders_are_told() -> None:
+    found = measure(STRUCK, orders(away=2.0))
+    assert (found.errors, round(found.disturbed, 2)) == (20, 2.01)
+    undisturbed = measure(STRUCK, orders(away=0.0))
+    assert (undisturbed.errors, undisturbed.disturbed) == (0, 0.0)
+
+
+def test_an_order_from_before_the_fault_proves_nothing() -> None:
+    before = [Told(99.9, accepted=100.2, completed=100.3)]
+    assert measure(STRUCK, before).accepted == inf
+
+
+def test_a_slow_acceptance_disturbs_but_not_where_the_outcome_was_waited_for() -> None:
+    slow = Told(101.0, accepted=103.0)
+    assert measure(STRUCK, [slow]).disturbed == 3.0
+    assert measure(STRUCK, [Told(101.0, waits=True, accepted=103.0)]).disturbed == 0.0
+
+
+def test_a_fault_among_others_is_not_told_as_if_it_came_alone() -> None:
+    two = Round((Fault("kill", "order"), Fault("freeze", "payment", 2.0)), 5.0)
+    assert measure(Struck(two, 100, 105), orders(away=0.0)).fault == "several at once"
+    assert measure(Struck(Round((), 3.0), 100, 103), orders(away=0.0)).fault == "nothing"
+
+
+def test_the_table_has_median_and_worst_and_holds_both_to_the_target() -> None:
+    found = [Recovery("kill order", at, at + 1, 0.0, 3) for at in (1.0, 2.0, 12.0)]
+    (row,) = report([*found])
+    assert (row["times"], row["accepted"], row["completed"]["worst"]) == (3, {"median": 2.0, "worst": 12.0}, 13.0)
+    shown = table([row]).splitlines()[-1]
+    assert shown == "| kill order | 3 | 2.00 / 12.00 | 3.00 / 13.00 | 0.00 / 0.00 | 3 / 3 | 10 | no |"
