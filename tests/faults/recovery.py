@@ -28,6 +28,11 @@ class Told:
     completed: float = inf
     errors: list[tuple[float, str]] = field(default_factory=list)
 
+    @property
+    def disturbed(self) -> bool:
+        """Refused at first, or accepted slowly. Of one that was answered with its outcome this cannot be told."""
+        return not self.waits and (self.accepted - self.due > SLOW or any(at < self.accepted for at, _ in self.errors))
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:
@@ -41,7 +46,7 @@ class Struck:
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """Seconds after the fault: until a new order was `accepted`; until one was `completed`; until the last order that was
-    `disturbed` (refused at first, or slowly accepted) was accepted. `errors`: answers that were none."""
+    `disturbed` was accepted. `errors`: answers that were none."""
 
     fault: str
     accepted: float
@@ -53,9 +58,7 @@ class Recovery:
 def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
     since = [order for order in orders if order.due >= struck.at]
     meanwhile = [order for order in since if order.due < struck.until]
-    troubled = [
-        order.accepted for order in meanwhile if order.errors or (order.accepted - order.due > SLOW and not order.waits)
-    ]
+    troubled = [order.accepted for order in meanwhile if order.disturbed]
     return Recovery(
         name_of(struck.round),
         min((order.accepted for order in since), default=inf) - struck.at,
