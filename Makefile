@@ -52,14 +52,14 @@ integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started f
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
 	.venv/bin/pytest -m simulation
 
-process-tests: $(DEV) ## The real processes, killed and frozen while they work
+process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -m process
 
 faults: $(DEV) ## Three seeds of trouble under a constant load, and the table of recoveries
 	ORDERLY_TARGET=$(ENGINE) .venv/bin/pytest -m faults tests/faults
 
 soak: $(DEV) ## Seed after seed for SOAK_MINUTES, until a law breaks
-	.venv/bin/python -m tests.faults --minutes $(SOAK_MINUTES) $(ARGS)
+	.venv/bin/python -m tests.faults --engine $(ENGINE) --minutes $(SOAK_MINUTES) $(ARGS)
 
 bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/README.md, in about twelve minutes
 	@.venv/bin/python bench/embedded.py $(ARGS)

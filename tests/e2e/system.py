@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -52,14 +51,6 @@ class System:
     def status(self) -> Json:
         found: Json = json.loads(orderly("status", "--json", data=self.data, check=False).stdout)
         return found
-
-    def pid(self, service: str) -> int:
-        return int(next(one["pid"] for one in self.status()["services"] if one["name"] == service))
-
-    def signal(self, service: str, number: signal.Signals) -> int:
-        pid = self.pid(service)
-        os.kill(pid, number)
-        return pid
 
     def verify(self) -> tuple[int, Json]:
         done = orderly("verify", "--json", "--patience", "60", data=self.data, check=False)
@@ -159,19 +150,6 @@ class Client:
                 if found is not None and found["status"] != "pending":
                     return found
                 await asyncio.sleep(0.1)
-
-    async def cancel(self, order_id: str, within: float = 60.0) -> int:
-        """Asks until it is answered: 202, or 409 when it was too late."""
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    status, _, _ = await self.call("POST", f"/v1/orders/{order_id}/cancellation")
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.2)
-                    continue
-                if status in (202, 409):
-                    return status
-                await asyncio.sleep(0.2)
 
     async def story(self, order_id: str, until: str, within: float = 30.0) -> list[str]:
         """The types in the order's timeline, as soon as it has come to `until`."""

@@ -8,10 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.campaign import Outcome, Setting, run
-from tests.faults.inflict import cards
+from common.settings import ENGINES
+from tests.faults.campaign import Outcome, run
+from tests.faults.cards import cards
 from tests.faults.plan import plan
 from tests.faults.recovery import Recovery, report, table
+from tests.faults.setting import SCALED, Setting
 
 
 def main() -> int:
@@ -22,10 +24,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=120.0, help="of trouble, for each seed (default %(default)s)")
     parser.add_argument("--rate", type=float, default=50.0, help="orders per second (default %(default)s)")
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="default %(default)s")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="of the kafka engine (default 1)")
+    parser.add_argument("--scaled", action="store_true", help=f"several processes of a service: {', '.join(SCALED)}")
     parser.add_argument("--data", type=Path, help="where the data folders go (default: a temporary folder)")
     parser.add_argument("--plan", action="store_true", help="print the plan of the seed, and do nothing")
     given = parser.parse_args()
-    setting = Setting(rate=given.rate, seconds=given.seconds)
+    scale = SCALED if given.scaled else ()
+    setting = Setting(given.engine, given.brokers, scale, given.rate, given.seconds)
     if given.plan:
         tell_plan(given.seed, setting)
         return 0
@@ -55,7 +61,7 @@ def soak(seed: int, setting: Setting, data: Path, ends: float) -> int:
 
 def tell_plan(seed: int, setting: Setting) -> None:
     at = 0.0
-    for round in plan(seed, cards(setting.lease)):
+    for round in plan(seed, cards(setting)):
         if at + round.seconds > setting.seconds:
             return
         print(f"{at:7.1f} s  {round}")

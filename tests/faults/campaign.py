@@ -19,11 +19,13 @@ from orderly.api import Api
 from orderly.folder import Folder
 from orderly.runfile import Run
 from tests.faults import inflict
+from tests.faults.cards import cards
 from tests.faults.customer import Customers
 from tests.faults.load import Load
 from tests.faults.plan import plan
 from tests.faults.poison import Poisoner
 from tests.faults.recovery import Recovery, Struck, Told, measure
+from tests.faults.setting import Setting
 from tests.faults.wishes import CUSTOMERS, SCARCE, SHELVES, wishes
 
 WARM_UP = 3.0  # seconds of load before the first fault
@@ -31,19 +33,6 @@ ENOUGH, SCARCELY = 10_000_000, 30
 ANSWER_WITHIN = 10.0  # seconds, then the client asks again
 SETTLE_WITHIN = 120.0  # seconds after the last fault: generous, for machines that are busy with something else
 PRICE = {"amount": 1999, "currency": "EUR"}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """`rate`: orders per second; `seconds`: how long new trouble comes; `lease`: seconds until the silent are fenced."""
-
-    target: str = "embedded"
-    rate: float = 50.0
-    seconds: float = 60.0
-    lease: float = 1.5
-
-    def environment(self) -> dict[str, str]:
-        return {"ORDERLY_RATE_LIMIT": "off", "ORDERLY_LEASE_MS": str(round(self.lease * 1000))}
 
 
 @dataclass
@@ -108,7 +97,7 @@ async def _suffer(platform: Run, trouble: inflict.Trouble, setting: Setting, out
 async def _rounds(trouble: inflict.Trouble, setting: Setting, outcome: Outcome) -> None:
     await asyncio.sleep(WARM_UP)
     ends = time.monotonic() + setting.seconds
-    for round in plan(outcome.seed, inflict.cards(setting.lease)):
+    for round in plan(outcome.seed, cards(setting)):
         began = time.monotonic()
         if began + round.seconds > ends:
             return
@@ -129,7 +118,9 @@ def _prepare(base_url: str) -> dict[str, str]:
 @contextmanager
 def _platform(folder: Folder, setting: Setting) -> Iterator[Run]:
     """It lives no longer than this process, however that ends."""
-    launch = launcher.bring_up(folder, engine=setting.target, port=None, attached=True, progress=lambda _: None)
+    launch = launcher.bring_up(
+        folder, setting.shape, port=None, attached=True, progress=lambda _: None, tell=lambda _: None
+    )
     assert launch.supervisor is not None, f"a platform runs in {folder.root} already"
     try:
         yield launch.run

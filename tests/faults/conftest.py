@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Outcome, Setting
+from tests.faults.campaign import Outcome
 from tests.faults.recovery import report, table
+from tests.faults.setting import Setting
 
-TARGET = os.environ.get("ORDERLY_TARGET", "embedded")
-RATE = float(os.environ.get("ORDERLY_FAULTS_RATE", "50"))
-SECONDS = float(os.environ.get("ORDERLY_FAULTS_SECONDS", "65"))
+SETTING = Setting(
+    engine=os.environ.get("ORDERLY_TARGET", "embedded"),
+    brokers=int(os.environ.get("ORDERLY_BROKERS", "1")),
+    rate=float(os.environ.get("ORDERLY_FAULTS_RATE", "50")),
+    seconds=float(os.environ.get("ORDERLY_FAULTS_SECONDS", "65")),
+)
 
 
 @dataclass
@@ -23,7 +27,7 @@ class Campaigns:
 
 @pytest.fixture(scope="session")
 def campaigns(pytestconfig: pytest.Config) -> Campaigns:
-    pytestconfig.stash[RESULTS] = found = Campaigns(Setting(target=TARGET, rate=RATE, seconds=SECONDS))
+    pytestconfig.stash[RESULTS] = found = Campaigns(SETTING)
     return found
 
 
@@ -35,7 +39,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if found is None or not found.outcomes:
         return
     rows = report(recovery for outcome in found.outcomes for recovery in outcome.recoveries)
-    terminalreporter.section(f"recovery, {found.setting.target}, {found.setting.rate:g} orders/s")
+    terminalreporter.section(f"recovery: {found.setting}")
     for outcome in found.outcomes:
         terminalreporter.write_line(str(outcome))
     terminalreporter.write_line(table(rows))

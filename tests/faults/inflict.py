@@ -1,32 +1,19 @@
-"""Does to a running platform what a plan says. Only processes that its own supervisor has started are ever hit."""
+"""Does to a running platform what a plan says. Only what its own supervisor has started is ever hit."""
 
 import asyncio
 import signal
-from collections.abc import Sequence
 
-from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER
+from redis import Redis
+
 from orderly import runfile
 from orderly.folder import Folder
 from orderly.processes import Identity
-from tests.faults.plan import Card, Fault, Round
+from tests.faults.plan import Fault, Round
 from tests.faults.poison import Poisoner
-
-SERVICES = (GATEWAY, ORDER, PAYMENT, INVENTORY, PROVIDER)
-
-
-def cards(lease: float) -> Sequence[Card]:
-    """What may be dealt on the embedded engine. `lease`: seconds of silence after which an owner of partitions is fenced."""
-    freeze = (1.2 * lease, 2.0 * lease)
-    return [
-        *(Card("kill", name, name) for name in SERVICES),
-        *(Card("freeze", name, name, freeze) for name in SERVICES),
-        Card("poison", "all topics", "topics"),
-        Card("repeat", "commands", "topics"),
-    ]
 
 
 class Trouble:
-    """`strike` returns when the fault is over; cancelled, it ends the fault at once."""
+    """`round` returns when its faults are over and calm has passed; cancelled, it ends the faults at once."""
 
     def __init__(self, folder: Folder, poisoner: Poisoner) -> None:
         self._folder = folder
@@ -38,14 +25,16 @@ class Trouble:
     async def _strike(self, fault: Fault) -> None:
         match fault.kind:
             case "kill":
-                self._send(fault.target, signal.SIGKILL)
+                self._send(fault.victim, signal.SIGKILL)
             case "freeze":
-                frozen = self._send(fault.target, signal.SIGSTOP)
+                frozen = self._send(fault.victim, signal.SIGSTOP)
                 try:
                     await asyncio.sleep(fault.lasts)
                 finally:
                     for process in frozen:
                         process.send(signal.SIGCONT)
+            case "flush":
+                await asyncio.to_thread(self._flush)
             case "poison":
                 await asyncio.to_thread(self._poisoner.poison)
             case "repeat":
@@ -60,3 +49,9 @@ class Trouble:
         for process in hit:
             process.send(number)
         return hit
+
+    def _flush(self) -> None:
+        run = runfile.read(self._folder)
+        assert run is not None
+        with Redis.from_url(run.servers.redis_url) as redis:
+            redis.flushall()

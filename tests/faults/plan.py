@@ -14,14 +14,16 @@ LONGEST_CALM = 4.0  # seconds before the next round, beyond what the last one ne
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`lasts`: seconds until whoever caused it ends it; 0 for what is done at once."""
+    """`lasts`: seconds until whoever caused it ends it; 0 for what is done at once. `target`: seconds within which the first
+    order after it should succeed; None: nobody promised."""
 
     kind: str
-    target: str
+    victim: str
     lasts: float = 0.0
+    target: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.target}"
+        return f"{self.kind} {self.victim}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,11 @@ class Card:
     before the next round. Of what hits the same `place` a round has at most one."""
 
     kind: str
-    target: str
+    victim: str
     place: str
     lasts: tuple[float, float] = (0.0, 0.0)
     calm: float = 3.0
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def plan(seed: int, cards: Sequence[Card]) -> Iterator[Round]:
                 break  # all that is left hits a place that is hit already: it comes with the next round
             pack.remove(card)
             dealt[card.place] = card
-        faults = tuple(Fault(card.kind, card.target, round(draw.uniform(*card.lasts), 1)) for card in dealt.values())
+        faults = tuple(
+            Fault(card.kind, card.victim, round(draw.uniform(*card.lasts), 1), card.target) for card in dealt.values()
+        )
         calm = max((card.calm for card in dealt.values()), default=1.0) + draw.uniform(0, LONGEST_CALM)
         yield Round(faults, round(max((fault.lasts for fault in faults), default=0.0) + calm, 1))

@@ -14,7 +14,6 @@ from typing import Any
 from tests.faults.plan import Round
 
 SLOW = 1.0  # seconds until an order is accepted: more is a disturbance
-TARGETS = {"kill": 10.0, "freeze": 10.0}  # seconds until the first success, by kind of fault
 
 
 @dataclass(slots=True)
@@ -53,6 +52,7 @@ class Recovery:
     completed: float
     disturbed: float
     errors: int
+    target: float | None = None
 
 
 def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
@@ -65,16 +65,13 @@ def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
         min((order.completed for order in since), default=inf) - struck.at,
         max(troubled, default=struck.at) - struck.at,
         sum(struck.at <= at < struck.until for order in orders for at, _ in order.errors),
+        struck.round.faults[0].target if len(struck.round.faults) == 1 else None,
     )
 
 
 def name_of(round: Round) -> str:
     """One fault has its name; several together are told from those that came alone."""
     return str(round) if len(round.faults) < 2 else "several at once"
-
-
-def target_of(fault: str) -> float | None:
-    return TARGETS.get(fault.partition(" ")[0])
 
 
 def report(recoveries: Iterable[Recovery]) -> list[dict[str, Any]]:
@@ -89,7 +86,7 @@ def report(recoveries: Iterable[Recovery]) -> list[dict[str, Any]]:
             for name in ("accepted", "completed", "disturbed", "errors")
             if (values := [round(float(getattr(it, name)), 2) for it in found])
         }
-        rows.append({"fault": fault, "times": len(found), "target": target_of(fault), **figures})
+        rows.append({"fault": fault, "times": len(found), "target": found[0].target, **figures})
     return rows
 
 

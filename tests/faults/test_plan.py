@@ -3,11 +3,15 @@
 from collections import Counter
 from itertools import islice
 
-from tests.faults.inflict import SERVICES, cards
-from tests.faults.plan import Card, Fault, plan
+from tests.faults.cards import cards
+from tests.faults.plan import Fault, plan
+from tests.faults.setting import Setting
 from tests.faults.wishes import wishes
 
-CARDS = cards(lease=1.5)
+SETTING = Setting()
+CARDS = cards(SETTING)
+SERVICES = [post.name for post in SETTING.shape.posts()]
+KAFKA = Setting("kafka", brokers=3, scale=["order.processor=2"])
 
 
 def test_the_same_seed_is_the_same_plan() -> None:
@@ -25,7 +29,7 @@ def test_every_process_is_killed_and_frozen_within_a_few_minutes() -> None:
         dealt, seconds = set[tuple[str, str]](), 0.0
         for round in plan(seed, CARDS):
             seconds += round.seconds
-            dealt |= {(fault.kind, fault.target) for fault in round.faults}
+            dealt |= {(fault.kind, fault.victim) for fault in round.faults}
             if seconds > 240:
                 break
         assert dealt >= {(kind, name) for kind in ("kill", "freeze") for name in SERVICES}, seed
@@ -38,10 +42,14 @@ def test_rounds_have_one_fault_or_several_or_none() -> None:
 
 
 def test_no_place_is_hit_twice_in_a_round() -> None:
-    one_of_these = [Card("kill", f"broker-{number}", "broker") for number in range(3)]
-    rounds = islice(plan(1, [*one_of_these, Card("kill", "order", "order")]), 1000)
-    brokers = [sum(fault.target != "order" for fault in round.faults) for round in rounds]
-    assert set(brokers) == {0, 1}
+    for round in islice(plan(1, cards(KAFKA)), 1000):
+        places = ["brokers" if fault.victim.startswith("kafka") else fault.victim for fault in round.faults]
+        assert len(places) == len(set(places))
+
+
+def test_every_process_of_the_real_engine_has_its_turn() -> None:
+    victims = {fault.victim for round in islice(plan(1, cards(KAFKA)), 100) for fault in round.faults}
+    assert victims >= {post.name for post in KAFKA.shape.posts()} | {"kafka-1", "kafka-2", "kafka-3", "redis"}
 
 
 def test_a_freeze_outlasts_the_lease_and_the_next_round_waits_for_its_end() -> None:

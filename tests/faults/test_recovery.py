@@ -5,7 +5,7 @@ from math import inf
 from tests.faults.plan import Fault, Round
 from tests.faults.recovery import Recovery, Struck, Told, measure, report, table
 
-KILL = Round((Fault("kill", "order"),), 5.0)
+KILL = Round((Fault("kill", "order", target=10.0),), 5.0)
 STRUCK = Struck(KILL, at=100.0, until=105.0)
 
 
@@ -50,7 +50,7 @@ def test_a_fault_among_others_is_not_told_as_if_it_came_alone() -> None:
 
 
 def test_the_table_has_median_and_worst_and_holds_both_to_the_target() -> None:
-    found = [Recovery("kill order", at, at + 1, 0.0, 3) for at in (1.0, 2.0, 12.0)]
+    found = [Recovery("kill order", at, at + 1, 0.0, 3, 10.0) for at in (1.0, 2.0, 12.0)]
     (row,) = report([*found])
     assert (row["times"], row["accepted"], row["completed"]["worst"]) == (3, {"median": 2.0, "worst": 12.0}, 13.0)
     shown = table([row]).splitlines()[-1]
