@@ -59,7 +59,7 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
     async def cancel(request: Request, caller: Caller) -> Response:
         parameters.optional_idempotency_key(request)  # the order itself makes a repeated cancellation one
         order_id = parameters.order_id(request)
-        accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope))
+        accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope), Asked.by(request))
         answer = await _outcome(accepted, wait := parameters.wait(request.headers))
         if wait and (view := await queries.find(order_id)) is not None:
             refuse_if_too_late(view)  # it was confirmed before the cancellation was decided upon

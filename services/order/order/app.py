@@ -2,9 +2,8 @@
 
 from fastapi import FastAPI
 
-from common import engine, faults, replay, topology
+from common import engine, faults, replay
 from common.clock import SECOND
-from common.consistency import Token
 from common.contracts.order import Patience
 from common.http_client import Upstream
 from common.resilience.policy import Policy
@@ -29,9 +28,7 @@ def build(settings: Settings) -> Process:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)
-        ends = platform.log.end_offsets(topology.commands("order"))
-        before = [Token("order", partition, end - 1) for partition, end in ends.items() if end]
-        return api.build(Placing(queries, Catalog(view, inventory), sender, before), queries)
+        return api.build(Placing(queries, Catalog(view, inventory), sender), queries)
 
     patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)
     process = assemble(platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection())

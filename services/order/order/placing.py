@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from common.codec import encode
-from common.consistency import Asked, Token
+from common.consistency import AT_ONCE, Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import LARGEST_AMOUNT, Money
 from common.contracts.order import Delivery, Line, PlaceOrder, RequestCancellation
@@ -42,13 +42,12 @@ class Accepted:
 
 
 class Placing:
-    """`accepted_before`: commands that a former process has accepted, and may not be in the read model yet."""
+    """Of one process. What another has accepted, or this one before a restart, is known from the read model alone."""
 
-    def __init__(
-        self, queries: Queries, catalog: Catalog, sender: Sender, accepted_before: Sequence[Token] = ()
-    ) -> None:
+    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender) -> None:
         self._queries = queries
-        self._unseen = list(accepted_before)
+        self._caught_up = False
+        self._catching_up = asyncio.Lock()
         self._catalog = catalog
         self._sender = sender
         self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
@@ -61,7 +60,6 @@ class Placing:
         order_id = order_id_of(caller.subject, key)
         fingerprint = fingerprint_of(body)
         async with self._twins.setdefault(order_id, asyncio.Lock()):  # the second one sees what the first one did
-            await self._catch_up()
             known = await self.known(order_id)
             if known is None:
                 return await self._accept(order_id, fingerprint, body, caller, traceparent, token)
@@ -72,15 +70,19 @@ class Placing:
             return known
 
     async def known(self, order_id: str) -> Accepted | None:
+        await self._catch_up()
         recent = self._recent.get(order_id)
         view = await self._queries.find(order_id)
         if view is None:
             return recent
         return Accepted(view, recent.token if recent else None)
 
-    async def cancel(self, order_id: str, caller: Identity, traceparent: str) -> Accepted:
+    async def cancel(self, order_id: str, caller: Identity, traceparent: str, asked: Asked = AT_ONCE) -> Accepted:
         """Raises Problem 404 for an order of somebody else, 409 when it is too late."""
         known = await self.known(order_id)
+        if known is None:  # with the token of an order that another process has accepted, it is there in a moment
+            await self._queries.caught_up(asked, order_id)
+            known = await self.known(order_id)
         if known is None or not (caller.is_operator or known.view.customer == caller.subject):
             raise Problem(404, "order-not-found", "There is no such order.")
         refuse_if_too_late(known.view)
@@ -92,13 +94,16 @@ class Placing:
         return Accepted(known.view, Token.at(position))
 
     async def _catch_up(self) -> None:
-        """Before the first order: what this process does not remember it must be able to read. One that is not seen by then
-        was no order (a poison message leaves nothing to read)."""
-        if self._unseen:
-            unseen, self._unseen = self._unseen, []
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CATCH_UP):
-                    await asyncio.gather(*(self._queries.caught_up(Asked(token)) for token in unseen))
+        """Before the first answer: what this process does not remember, because a former one has accepted it, it must be able
+        to read. All wait for it, for so long at most: then the processor is away, and will let the first twin count."""
+        if self._caught_up:
+            return
+        async with self._catching_up:
+            if not self._caught_up:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CATCH_UP):
+                        await self._queries.caught_up(Asked(level=Level.STRONG))
+                self._caught_up = True
 
     async def _accept(
         self,

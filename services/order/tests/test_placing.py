@@ -9,6 +9,7 @@ from common import topology
 from common.consistency import Asked, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import Money
+from common.eventlog import Record
 from common.eventlog.memory import MemoryLog
 from common.problems import Problem
 from common.processor import Processor
@@ -40,14 +41,15 @@ class Prices(Catalog):
 class World:
     """The order service on an in-memory log: `decide` runs its processor and its projector."""
 
-    def __init__(self, log: MemoryLog | None = None, before: Sequence[Token] = ()) -> None:
+    def __init__(self, log: MemoryLog | None = None) -> None:
         self.now = 1_000_000
         self.log = log or MemoryLog(lambda: self.now)
         self.log.create(topology.topics())
         model = MemoryReadModel()
         self.queries = Queries(model.view(), self.log)
-        self.placing = Placing(self.queries, Prices(), Sender("order", self.log, lambda: self.now), before)
-        consumer = self.log.consumer("order.commands", group="g", member="0")
+        self.placing = Placing(self.queries, Prices(), Sender("order", self.log, lambda: self.now))
+        group = topology.processor_group("order")
+        consumer = self.log.consumer("order.commands", group=group, member="0")
         self._processor = Processor(BEHAVIOUR, self.log, consumer, lambda: self.now)
         self._projector = Projector("order", OrderProjection(), self.log, model)
 
@@ -107,15 +109,40 @@ async def test_another_body_at_the_same_moment_is_refused(world: World) -> None:
     assert sorted(type(one).__name__ for one in ended) == ["Problem", "str"]
 
 
-async def test_another_body_is_refused_by_a_process_that_has_only_just_started(world: World) -> None:
-    accepted = await world.placing.place(body(1), "k1", ALICE, "", None)
-    assert accepted.token is not None
-    restarted = World(world.log, [accepted.token])
-    asking = asyncio.create_task(place(restarted, body(2)))
-    await asyncio.sleep(0.01)
+async def test_a_process_that_has_only_just_started_knows_what_its_predecessor_accepted(world: World) -> None:
+    order_id = await place(world, body(1))
+    restarted = World(world.log)
+    twins = [asyncio.create_task(place(restarted, body(2))) for _ in range(2)]
+    cancelling = asyncio.create_task(restarted.placing.cancel(order_id, ALICE, ""))
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in (*twins, cancelling))
     restarted.decide()
-    with pytest.raises(Problem, match="idempotency-key-reused"):
-        await asking
+    refused = await asyncio.gather(*twins, return_exceptions=True)
+    assert ["idempotency-key-reused" in str(one) for one in refused] == [True, True]
+    assert (await cancelling).view.order_id == order_id
+
+
+async def test_a_process_that_has_only_just_started_waits_for_nothing_that_can_be_seen_already(world: World) -> None:
+    await place(world, body())
+    world.decide()
+    restarted = World(world.log)
+    restarted.decide()
+    world.log.append([Record("order.commands", "poison", b"", {})]).result()
+    restarted.decide()  # a dead letter is at the end of its partition: nothing of it can be read
+    async with asyncio.timeout(placing.CATCH_UP / 2):
+        await place(restarted, body(), "k2")
+
+
+async def test_an_order_that_another_process_has_accepted_can_be_cancelled_with_its_token(world: World) -> None:
+    other = World(world.log)
+    await other.placing.known("ord_x")  # it has caught up, long ago
+    accepted = await world.placing.place(body(), "k1", ALICE, "", None)
+    with pytest.raises(Problem, match="order-not-found"):
+        await other.placing.cancel(accepted.view.order_id, ALICE, "")
+    cancelling = asyncio.create_task(other.placing.cancel(accepted.view.order_id, ALICE, "", Asked(accepted.token)))
+    await asyncio.sleep(0.01)
+    other.decide()
+    assert (await cancelling).view.order_id == accepted.view.order_id
 
 
 async def test_the_same_key_of_another_customer_is_another_order(world: World) -> None:
