@@ -86,6 +86,21 @@ def test_what_was_polled_is_polled_again_when_the_model_did_not_take_it(world: W
     assert world.names() == "OrderConfirmed"
 
 
+def test_a_model_is_served_once_all_is_folded_that_was_there_when_it_was_opened(world: World) -> None:
+    model = Served()
+    projector = Projector(topology.ORDER, Names(), world.log, model)
+    world.write(world.history.record(OrderConfirmed("o1")), world.history.record(OrderCancelled("o1", "")))
+    projector.step(limit=1)
+    assert (projector.whole, model.times) == (False, 0)
+    world.write(world.history.record(OrderCancelled("o1", "")))
+    for _ in range(3):
+        projector.step(limit=1)
+        assert (projector.whole, model.times) == (True, 1)
+    projector.restart()
+    projector.step()
+    assert (projector.whole, model.times) == (True, 2)
+
+
 def test_a_gap_stops_it(world: World) -> None:
     world.history.record(OrderConfirmed("o1"))
     world.write(world.history.record(OrderCancelled("o1", "")))
@@ -130,3 +145,12 @@ class Unwilling(MemoryReadModel):
         if not self.willing:
             raise OSError("the disk is full")
         self._inner.apply(*changes)  # type: ignore[arg-type]  # passed on as they came
+
+
+class Served(MemoryReadModel):
+    """A model that counts how often it was."""
+
+    times = 0
+
+    def serve(self) -> None:
+        self.times += 1

@@ -54,9 +54,13 @@ class RedisReadModel:
         return self._pinned or f"{self._sight.name}@{self._sight.run}"
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Document]:
-        state, *values = self._server.ask("HMGET", self._keys.documents, STATE, *keys)
+        (state, *values), positions = self._server.ask_all(
+            ("HMGET", self._keys.documents, STATE, *keys), ("HGETALL", self._keys.positions)
+        )
         if state is None:
             raise self._gone()
+        if any(int(positions.get(name.encode(), 0)) < reached for name, reached in self._reached.items()):
+            raise self._behind()
         return layout.documents(keys, values)
 
     def documents(self) -> Iterator[Document]:
@@ -90,10 +94,7 @@ class RedisReadModel:
         if outcome == b"lost":
             raise self._gone()
         if outcome == b"behind":
-            self._seen_at = float("-inf")
-            raise Unavailable(
-                f"{self._what} is behind what was written to it; folding goes on from where it stands now"
-            )
+            raise self._behind()
         for name, position in positions.items():
             self._reached[name] = max(position, self._reached.get(name, 0))
         self._bell.ring(names)
@@ -148,3 +149,7 @@ class RedisReadModel:
         return Unavailable(
             f"{self._what}: generation {self._sight.name} is gone; another one is served, or being built"
         )
+
+    def _behind(self) -> Unavailable:
+        self._seen_at = float("-inf")
+        return Unavailable(f"{self._what} is behind what was written to it; folding goes on from where it stands now")
