@@ -39,7 +39,8 @@ def _can_be_had(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """One node, shared by the tests of a run: those that kill it use one of their own."""
-    started = Brokers.start(tmp_path_factory.mktemp("kafka"))
+    eager = {"log.cleaner.backoff.ms": "100", "log.retention.check.interval.ms": "500"}
+    started = Brokers.start(tmp_path_factory.mktemp("kafka"), properties=eager)
     yield started
     started.stop()
 

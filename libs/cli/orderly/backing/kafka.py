@@ -81,7 +81,8 @@ def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str,
         "share.coordinator.state.topic.replication.factor": replicas,
         "share.coordinator.state.topic.min.isr": quorum,
         "group.initial.rebalance.delay.ms": "0",
-        "group.min.session.timeout.ms": "500",
+        "group.consumer.min.session.timeout.ms": "500",  # each group's lease is its own
+        "group.consumer.min.heartbeat.interval.ms": "100",
         "broker.session.timeout.ms": "4000"
         if len(nodes) > 1
         else "2000",  # a killed one waits for it when it comes back

@@ -53,6 +53,11 @@ class Assignment:
         return frozenset(self._positions)
 
     @property
+    def positions(self) -> Mapping[int, int]:
+        """Owned partition -> the next offset to read."""
+        return self._positions
+
+    @property
     def busy(self) -> frozenset[int]:
         """Owned, with input handed out that is not committed: not to be given away."""
         return frozenset(self._handed_out)

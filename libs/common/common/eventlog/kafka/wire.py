@@ -1,0 +1,172 @@
+"""One thread's conversation with the brokers: every request goes to the node that answers for it.
+
+The client library makes, secures and authenticates the connections and encodes what is said. Its loop runs in the caller's
+thread, and only while the caller waits: a process that is frozen or busy is silent, and leases are made of just that.
+"""
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, TypeVar
+
+from kafka import errors
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+from kafka.net.wakeup_notifier import WakeupNotifier
+from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest, MetadataRequest
+
+from common.errors import LogError, Unavailable
+from common.eventlog.kafka.connection import KafkaConnection
+
+T = TypeVar("T")
+Node = int | str
+Place = tuple[str, int]  # topic, partition
+
+REQUEST_TIMEOUT = 5.0  # seconds until a broker that does not answer is taken for gone
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.2  # seconds before a request is sent again
+
+GROUP, TRANSACTION = CoordinatorType.GROUP, CoordinatorType.TRANSACTION
+
+_NOT_YET = (errors.ConcurrentTransactionsError, errors.CoordinatorLoadInProgressError, errors.UnstableOffsetCommitError)
+
+
+class Wire:
+    """Not thread-safe, but for `wake`.
+
+    A broker serves the requests of one connection one after the other. Who waits for records therefore needs a wire of its
+    own `beside` the one for all the rest; the two share a loop.
+    """
+
+    def __init__(self, connection: KafkaConnection, name: str, *, beside: "Wire | None" = None) -> None:
+        self._connection = connection
+        self._beside = beside
+        self._net: NetworkSelector = beside._net if beside else NetworkSelector(client_id=name)
+        self._news = WakeupNotifier(self._net)
+        self._manager = KafkaConnectionManager(
+            self._net,
+            client_id=name,
+            reconnect_backoff_ms=20,
+            reconnect_backoff_max_ms=500,
+            request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
+            receive_message_max_bytes=2**30,
+            **connection.client(),
+        )
+        self._leaders: dict[Place, Node] = {}
+        self._coordinators: dict[tuple[int, str], Node] = {}
+        self._closed = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Drive the loop until `work` is done. Raises `Unavailable` for what may pass, LogError for what will not."""
+        try:
+            result: T = self._net.run(work)
+        except errors.RetriableError as error:
+            raise Unavailable(f"{self._connection.bootstrap}: {error!r}; try again later") from None
+        except errors.KafkaError as error:
+            raise LogError(f"{self._connection.bootstrap} refuses: {error!r}") from None
+        return result
+
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """It goes on whenever the loop is driven."""
+        self._net.call_soon(work)
+
+    async def pause(self, until: float) -> None:
+        """Until that moment (time.monotonic), or `wake`."""
+        await self._news(max(0.0, until - time.monotonic()))
+
+    def wake(self) -> None:
+        """From any thread, and from a signal handler."""
+        if not self._closed:
+            self._news.notify()
+
+    async def call(self, node: Node | None, request: Any) -> Any:
+        """One attempt; `node` None is any broker. Raises the client's errors."""
+        if not self._manager.bootstrapped:
+            await self._manager.bootstrap_async(REQUEST_TIMEOUT * 1000)
+        return await self.send(node, request)
+
+    def send(self, node: Node | None, request: Any) -> Awaitable[Any]:
+        """Under way when this returns; requests to one node are served in the order of the sends."""
+        try:
+            answer: Awaitable[Any] = self._manager.send(request, node_id=node)
+        except errors.UnknownBrokerIdError as error:  # the cluster has changed
+            raise errors.StaleMetadata(*error.args) from None
+        return answer
+
+    async def persist(self, attempt: Callable[[], Awaitable[T]], until: float) -> T:
+        """Try again what may pass, whoever leads now, until that moment (time.monotonic); then raise its error."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await attempt()
+            except errors.RetriableError as error:
+                if not isinstance(error, _NOT_YET):
+                    self.forget()
+                if time.monotonic() + pause > until:
+                    raise
+            await self._net.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def leaders(self, places: Collection[Place]) -> dict[Node, list[Place]]:
+        """Who leads what. Asks when it does not know."""
+        unknown = {topic for topic, partition in places if (topic, partition) not in self._leaders}
+        if unknown:
+            for topic in await self.describe(unknown):
+                check(topic.error_code)
+                found = {(topic.name, each.partition_index): each.leader_id for each in topic.partitions}
+                self._leaders |= {place: leader for place, leader in found.items() if leader >= 0}
+        by_node: dict[Node, list[Place]] = defaultdict(list)
+        for place in places:
+            leader = self._leaders.get(place)
+            if leader is None:
+                raise errors.LeaderNotAvailableError(place)
+            by_node[leader].append(place)
+        return by_node
+
+    async def describe(self, topics: Collection[str] | None) -> Any:
+        """What the cluster says of these topics, or of all."""
+        wanted = None if topics is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in topics]
+        response = await self.call(None, MetadataRequest(topics=wanted, allow_auto_topic_creation=False))
+        self._manager.cluster.update_metadata(response)
+        return response.topics
+
+    async def coordinator(self, kind: CoordinatorType, key: str) -> Node:
+        """The broker that keeps a group, or the transactions of an id."""
+        known = self._coordinators.get((kind, key))
+        if known is None:
+            request = FindCoordinatorRequest(key_type=kind, coordinator_keys=[key], min_version=4)
+            (found,) = (await self.call(None, request)).coordinators
+            check(found.error_code)
+            known = self._coordinators[kind, key] = self._manager.cluster.add_coordinator(found, kind, key)
+        return known
+
+    def forget(self) -> None:
+        """Who leads what has changed, perhaps."""
+        self._leaders.clear()
+        self._coordinators.clear()
+
+    def hang_up(self, node: Node) -> None:
+        """Give up the requests under way to this node."""
+        connection = self._manager.get_connection(node)
+        if connection.connected:
+            connection.close(errors.Cancelled())
+
+    def close(self) -> None:
+        self._closed = True
+        self._net.run(self._close)
+        if self._beside is None:
+            self._net.close()
+
+    async def _close(self) -> None:
+        """A connection that is still being made cannot be closed."""
+        for connection in list(self._manager._conns.values()):
+            with contextlib.suppress(errors.KafkaError):
+                await self._manager.wait_for(connection.init_future, REQUEST_TIMEOUT * 1000)
+            connection.close(errors.Cancelled())
+        self._manager.close()
+
+
+def check(code: int, what: str = "") -> None:
+    """Raise the error that an answer tells of."""
+    if code:
+        raise errors.for_code(code)(what)
