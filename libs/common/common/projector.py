@@ -77,7 +77,7 @@ class Projector:
         self._model = model
         self._reader: Reader | None = None
         self._generation = ""
-        self._done: Mapping[str, int] = {}  # the model's positions, as of the last step
+        self._read: Mapping[tuple[str, int], int] = {}  # next offset to fold, as of the last step
         self._due: Mapping[tuple[str, int], int] = {}  # where the log ended when the model was opened
         self.whole = False
 
@@ -87,18 +87,17 @@ class Projector:
         records = reader.poll(timeout, limit)
         if records:
             self._apply(records)
-        if not self.whole:
-            done = reader.positions()
-            if all(done[place] >= end for place, end in self._due.items()):
-                self._model.serve()
-                self.whole = True
+        self._read = reader.positions()
+        if not self.whole and all(self._read[place] >= end for place, end in self._due.items()):
+            self._model.serve()
+            self.whole = True
         return len(records)
 
     def lag(self) -> int:
         """Records that are in the log and, as far as the last step knows, not yet in the read model. From any thread."""
-        done = self._done
+        read = self._read
         return sum(
-            max(0, end - done.get(f"{topic}/{partition}", 0))
+            max(0, end - read.get((topic, partition), 0))
             for topic in self._projection.topics
             for partition, end in self._log.end_offsets(topic).items()
         )
@@ -117,7 +116,7 @@ class Projector:
             self.close()
             self.whole = False
             self._generation = self._model.generation
-            done = self._done = self._model.positions()
+            done = self._model.positions()
             self._due = {
                 (topic, partition): end
                 for topic in self._projection.topics
@@ -144,4 +143,3 @@ class Projector:
         except BaseException:
             self.close()  # what was polled must be polled again
             raise
-        self._done = {**self._done, **positions}

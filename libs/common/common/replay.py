@@ -4,17 +4,17 @@ The log is the truth: a read model that differs from its fold was damaged, or wa
 run meanwhile; a document that is being changed is compared again until both show the same version.
 """
 
-import itertools
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from common.engine import Engine
 from common.eventlog import EventLog
 from common.projector import Projection, Projector
-from common.readmodel import Bell, Document, ReadModel
+from common.readmodel import Bell, ReadModel
+from common.readmodel.memory import MemoryReadModel
 
 BATCH = 500
 PATIENCE = 10.0  # seconds for the live model to catch up
@@ -38,10 +38,10 @@ def rebuild(
 ) -> Projector:
     """Fold everything into `fresh`; `progress` hears how many records are done and how many are left."""
     projector = Projector(service, projection, log, fresh)
-    done = projector.step(0.0, BATCH)
-    while left := projector.lag():
+    done = 0
+    while not projector.whole:
         done += projector.step(0.1, BATCH)
-        progress(done, left)
+        progress(done, projector.lag())
     return projector
 
 
@@ -49,56 +49,77 @@ def compare(live: ReadModel, fresh: ReadModel, catch_up: Callable[[], object], w
     """`catch_up` folds into `fresh` what has happened since; after `within` seconds late is different."""
     found = Difference()
     until = time.monotonic() + within
-    unsure = [document.key for document in itertools.chain(live.documents(), fresh.documents())]
-    found.compared = len(set(unsure))
+    unsure = list({document.key for model in (live, fresh) for document in model.documents()})
+    found.compared = len(unsure)
     while unsure:
         last = time.monotonic() > until
-        unsure = [key for key in dict.fromkeys(unsure) if not _judged(key, live, fresh, found, last)]
+        unsure = [key for some in _chunks(unsure) for key in _judged(some, live, fresh, found, last)]
         if unsure:
             time.sleep(0.2)
             catch_up()
     return found
 
 
-def _judged(key: str, live: ReadModel, fresh: ReadModel, found: Difference, last: bool) -> bool:
-    """Whether the two could be compared; else one of them is only late."""
-    served: Document | None = live.load([key]).get(key)
-    folded: Document | None = fresh.load([key]).get(key)
-    if served == folded:
-        return True
-    if served is not None and folded is not None and served.version == folded.version:
-        found.different.append(key)
-        return True
-    if last:
-        lists = found.superfluous if folded is None else found.missing if served is None else found.different
-        lists.append(key)
-    return last
+def _judged(keys: Sequence[str], live: ReadModel, fresh: ReadModel, found: Difference, last: bool) -> Iterator[str]:
+    """Those that could not be compared, because one of the two is only late."""
+    served, folded = live.load(keys), fresh.load(keys)
+    for key in keys:
+        one, other = served.get(key), folded.get(key)
+        if one == other:
+            continue
+        if one is not None and other is not None and (one.version == other.version or last):
+            found.different.append(key)
+        elif not last:
+            yield key
+        elif other is None:
+            found.superfluous.append(key)
+        else:
+            found.missing.append(key)
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
 
 
 def run(service: str, projection: Projection, engine: Engine, *, switch: bool) -> int:
     """The command: 0 when the rebuilt model is the same as the live one, 1 when it differs. Tells its progress on stdout."""
     generations = engine.generations(service)
-    name = generations.new()
-    with (
-        closing(engine.open_log()) as log,
-        closing(engine.open_read_model(service, Bell())) as live,
-        closing(engine.open_read_model(service, Bell(), generation=name)) as fresh,
-    ):
+    served, name = generations.current(), generations.new()
+    try:
+        found = _rebuild_and_compare(service, projection, engine, served, name, switch=switch)
+    except BaseException:
+        generations.drop(name)
+        raise
+    if switch:
+        generations.switch(name)
+        _say(f"{service}: the rebuilt one is served now")
+    if former := served if switch else name:
+        generations.drop(former)
+    return 1 if found else 0
+
+
+def _rebuild_and_compare(
+    service: str, projection: Projection, engine: Engine, served: str | None, name: str, *, switch: bool
+) -> Difference:
+    with ExitStack() as opened:
+        log = opened.enter_context(closing(engine.open_log()))
+        live: ReadModel = MemoryReadModel()
+        if served is not None:
+            live = opened.enter_context(closing(engine.open_read_model(service, Bell(), generation=served)))
+        fresh = opened.enter_context(closing(engine.open_read_model(service, Bell(), generation=name)))
         started = time.monotonic()
         projector = rebuild(service, projection, log, fresh, _Progress(service))
         _say(f"{service}: rebuilt as generation {name} in {time.monotonic() - started:.1f} s")
         found = compare(live, fresh, lambda: projector.step(0.1, BATCH))
+        _tell("only in the live one", found.superfluous)
+        _tell("missing in the live one", found.missing)
+        _tell("different at the same version", found.different)
+        _say(f"{service}: {found.compared} documents compared, " + ("they differ" if found else "all are the same"))
+        while switch and projector.step(0.0, BATCH):
+            pass  # so that it is as new as the one it replaces
         projector.close()
-    _tell("only in the live one", found.superfluous)
-    _tell("missing in the live one", found.missing)
-    _tell("different at the same version", found.different)
-    _say(f"{service}: {found.compared} documents compared, " + ("they differ" if found else "all are the same"))
-    if switch:
-        generations.switch(name)
-        _say(f"{service}: the rebuilt one is served now")
-    else:
-        generations.drop(name)
-    return 1 if found else 0
+        return found
 
 
 class _Progress:

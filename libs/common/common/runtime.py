@@ -82,7 +82,8 @@ class Loop:
                 expected = isinstance(error, Fenced | Unavailable)
                 _log.warning("step failed", loop=self.name, error=str(error), exc_info=not expected)
                 self.failure = f"{type(error).__name__}: {error}"
-                pause = 0.05 if isinstance(error, Fenced) else min(2.0, max(0.1, pause * 2))
+                longest = 0.5 if isinstance(error, Unavailable) else 2.0
+                pause = 0.05 if isinstance(error, Fenced) else min(longest, max(0.1, pause * 2))
                 with contextlib.suppress(LogError):
                     self._recover()
         try:

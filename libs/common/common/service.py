@@ -87,7 +87,7 @@ def assemble(
         health.ready["state"] = lambda: None if processor.restored else "no partition is owned and restored yet"
     if platform.runs("projector"):
         projector, model = platform.projector(projection)
-        loops.append(Loop("projector", projector.step, recover=projector.restart, close=projector.close))
+        loops.append(Loop("projector", projector.step, recover=projector.restart, close=projector.close, idle=0.5))
         health.ready["read model"] = lambda: _behind(projector)
         close.append(model.close)
     close.append(platform.log.close)

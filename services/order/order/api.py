@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -10,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from common import json_body, parameters, problems, tracecontext
 from common.consistency import Asked
 from common.contracts.api import PlaceOrderBody
+from common.errors import Unavailable
 from common.resilience import deadline
 from common.respond import as_json, versioned
 from common.security.identity import Caller
@@ -19,6 +21,7 @@ from order.queries import Queries, shown
 
 LONGEST_STREAM = 300.0  # seconds; a client that wants more connects again
 HEARTBEAT = 10.0
+LOOK_AGAIN = 0.5
 
 
 def build(placing: Placing, queries: Queries) -> FastAPI:
@@ -61,8 +64,9 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
         order_id = parameters.order_id(request)
         accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope), Asked.by(request))
         answer = await _outcome(accepted, wait := parameters.wait(request.headers))
-        if wait and (view := await queries.find(order_id)) is not None:
-            refuse_if_too_late(view)  # it was confirmed before the cancellation was decided upon
+        with suppress(Unavailable):
+            if wait and (view := await queries.find(order_id)) is not None:
+                refuse_if_too_late(view)  # it was confirmed before the cancellation was decided upon
         return answer
 
     async def _own(request: Request, caller: Caller) -> OrderView:
@@ -88,7 +92,8 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
             headers["Consistency-Token"] = str(accepted.token)
         if wait:
             headers["Preference-Applied"] = f"wait={wait}"
-            view = await queries.final(view.order_id, wait) or view
+            with suppress(Unavailable):  # accepted it is, whether or not its outcome can be seen
+                view = await queries.final(view.order_id, wait) or view
         headers["ETag"] = f'"{view.version}"'
         return as_json(shown(view), 200 if wait and view.final else 202, headers)
 
@@ -97,13 +102,18 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
 
 async def _events(queries: Queries, order_id: str) -> AsyncIterator[bytes]:
     """Server-sent events: `entry` for each line of the timeline, `order` for each new version, `end` when nothing more
-    will come. A comment now and then keeps the connection alive."""
+    will come. A comment now and then keeps the connection alive, also while there is no read model to look at."""
     told: set[bytes] = set()
     version = 0
     ends = asyncio.get_running_loop().time() + LONGEST_STREAM
     while asyncio.get_running_loop().time() < ends:
-        view = await queries.find(order_id)
-        for entry in await queries.timeline(order_id):
+        try:
+            view, entries = await queries.find(order_id), await queries.timeline(order_id)
+        except Unavailable:
+            yield b": waiting\n\n"
+            await asyncio.sleep(LOOK_AGAIN)
+            continue
+        for entry in entries:
             line = msgspec.json.encode(entry)
             if line not in told:
                 told.add(line)

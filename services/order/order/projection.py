@@ -2,8 +2,10 @@
 
 document  <order id>            OrderView
 document  price/<sku>           Price, folded from the inventory's events: placing an order needs no call
-list      orders/<customer>     order ids by time of acceptance
-list      timeline/<order id>   positions of the records of all services that are about the order
+list      orders/<customer>     orders by time of acceptance
+list      timeline/<order id>   positions of the records of all services that are about the order, by time
+
+What an entry says is in its sort key alone: there are a dozen for each order.
 """
 
 from collections.abc import Sequence
@@ -91,7 +93,7 @@ class OrderProjection:
             view = evolve(view, event.type, event.data, frame.cause.at)
             if event.type == OrderPlaced.__name__ and view is not None:
                 sort = f"{view.created_at:013d}.{view.order_id}"
-                changes.entries.append(Entry(f"orders/{view.customer}", sort, view.order_id.encode()))
+                changes.entries.append(Entry(f"orders/{view.customer}", sort, b""))
         if view is not None:
             at = int(record.headers["at"])
             view = msgspec.structs.replace(view, version=frame.version, updated_at=at)
@@ -124,4 +126,15 @@ def evolve(view: OrderView | None, name: str, data: msgspec.Raw, at: Instant) ->
 
 def timeline_entry(order_id: str, record: Stored) -> Entry:
     sort = f"{int(record.headers['at']):013d}/{record.topic}/{record.partition}/{record.offset}"
-    return Entry(f"timeline/{order_id}", sort, _encode((record.topic, record.partition, record.offset)))
+    return Entry(f"timeline/{order_id}", sort, b"")
+
+
+def listed(entry: Entry) -> str:
+    """The order that an entry of a customer's list stands for."""
+    return entry.sort.partition(".")[2]
+
+
+def position(entry: Entry) -> tuple[str, int, int]:
+    """The topic, partition and offset that an entry of a timeline stands for."""
+    _, topic, partition, offset = entry.sort.split("/")
+    return topic, int(partition), int(offset)

@@ -6,8 +6,6 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from common import parameters, topology
 from common.clock import rfc3339
 from common.consistency import AT_ONCE, Asked
@@ -17,9 +15,7 @@ from common.problems import Problem
 from common.readmodel import View
 from common.security.identity import Identity
 from order import timeline
-from order.projection import OrderView, read
-
-_position = msgspec.json.Decoder(tuple[str, int, int]).decode
+from order.projection import OrderView, listed, position, read
 
 
 def shown(view: OrderView) -> dict[str, Any]:
@@ -79,7 +75,7 @@ class Queries:
         await self.caught_up(asked)
         after = _open_cursor(cursor) if cursor else ""
         entries = await self._view.list(f"orders/{customer}", after=after, limit=limit + 1, newest_first=True)
-        ids = [entry.body.decode() for entry in entries[:limit]]
+        ids = [listed(entry) for entry in entries[:limit]]
         documents = await self._view.get_many(ids)
         more = len(entries) > limit
         return {
@@ -88,8 +84,8 @@ class Queries:
         }
 
     async def timeline(self, order_id: str) -> list[timeline.Entry]:
-        listed = await self._view.list(f"timeline/{order_id}", limit=1000)
-        positions = [_position(entry.body) for entry in listed]
+        entries = await self._view.list(f"timeline/{order_id}", limit=1000)
+        positions = [position(entry) for entry in entries]
         return timeline.tell(await asyncio.to_thread(lambda: list(self._records(positions))))
 
     async def changed(self, order_id: str, within: float) -> None:
