@@ -36,3 +36,14 @@ GATEWAY_SHED = Counter(
     "orderly_gateway_shed", "Requests refused because too many were in work and in line.", ["upstream"]
 )
 FAULT_HITS = Counter("orderly_fault_hits", "How often a fault switch struck.", ["switch"])
+CACHE_READS = Counter(
+    "orderly_cache_reads",
+    "hit; miss: loaded; early: loaded before it was missed; stale: the source was away; bypass: had to be fresher.",
+    ["cache", "outcome"],
+)
+CACHE_AGE = Histogram(
+    "orderly_cache_age_seconds",
+    "How long ago what was answered was so at the source: the staleness that callers see.",
+    ["cache"],
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0),
+)
