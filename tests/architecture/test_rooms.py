@@ -18,7 +18,7 @@ EVERYWHERE = {"__init__.py", "__main__.py", "api.py", "app.py", "settings.py"}
 AGGREGATES = EVERYWHERE | {"domain.py", "handlers.py", "projection.py", "queries.py"}
 
 
-@pytest.mark.parametrize("service", ["gateway", "order", "payment", "inventory", "provider"])
+@pytest.mark.parametrize("service", ["gateway", "order", "payment", "inventory", "provider", "registry"])
 def test_every_service_has_the_same_rooms(service: str) -> None:
     rooms = {path.name for path in (ROOT / "services" / service / service).glob("*.py")}
     assert rooms >= (AGGREGATES if service in ("order", "payment", "inventory") else EVERYWHERE)

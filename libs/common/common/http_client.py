@@ -23,7 +23,8 @@ import structlog
 
 from common.balancing import STRATEGIES, Candidate
 from common.balancing.balancer import STATES, Balancer
-from common.discovery import Discovery, Endpoint, Static
+from common.discovery import Discovery
+from common.discovery.urls import discovery
 from common.errors import Late, Refused, Unavailable
 from common.http_pool import Answer, Pool, Stream
 from common.resilience import deadline, retry
@@ -78,7 +79,7 @@ class Upstream:
     ) -> None:
         self.name = name
         self.policy = policy = policy or Policy()
-        self._discovery = Static(Endpoint(where.rstrip("/"))) if isinstance(where, str) else where
+        self._discovery = discovery(where) if isinstance(where, str) else where
         self._dice = random.Random()
         clock = time.monotonic
         self._balancer = Balancer(STRATEGIES[policy.balancing], policy.zone, policy.ejection, clock, self._dice)

@@ -1,7 +1,8 @@
 """Runs one service process: its loops in threads, its API and probes on one event loop, and a drain that loses nothing.
 
-On SIGTERM or SIGINT, or when the parent that passed us a pipe is gone: not ready → finish requests in flight → finish and
-commit the batch in work → leave the groups → close the log → exit 0. A second signal changes nothing; kill -9 is safe too.
+On SIGTERM or SIGINT, or when the parent that passed us a pipe is gone: not ready, and not registered any more → finish
+requests in flight → finish and commit the batch in work → leave the groups → close the log → exit 0. A second signal changes
+nothing; kill -9 is safe too.
 """
 
 import asyncio
@@ -28,6 +29,9 @@ from common.settings import Listening
 
 if TYPE_CHECKING:
     from common.faults.switches import Switches
+
+if TYPE_CHECKING:
+    from common.discovery.registration import Registration
 
 MANY_FILES = 10_000
 
@@ -167,12 +171,17 @@ async def _serve(process: Process, listening: Listening) -> None:
         servers.append((api, _socket(listening.api_fd, listening.host, listening.port)))
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers]
     _log.info("started", role=listening.role, pid=os.getpid())
+    registration = _registration(process, listening, servers)
+    if registration is not None:
+        await registration.start()
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
     started = time.monotonic()
     process.health.draining = True
     if listening.parent_fd is not None:
         loop.remove_reader(listening.parent_fd)
+    if registration is not None:
+        await registration.leave()
     await _drain(process, servers, serving)
     stopping.cancel()
     _log.info("stopped", seconds=round(time.monotonic() - started, 3))
@@ -187,6 +196,24 @@ def _burden(process: Process, switches: "Switches") -> None:
     process.loops = (*process.loops, Loop("faults", burden.step, wake=burden.wake))
     if process.api is not None:
         process.api = FaultyServer(process.api, switches)
+
+
+def _registration(
+    process: Process, listening: Listening, servers: Sequence[tuple[uvicorn.Server, socket.socket]]
+) -> "Registration | None":
+    """An API says where it is, when there is somebody to tell. A restart at the same address is the same instance."""
+    if listening.registry_url is None or process.api is None:
+        return None
+    from common.discovery import Endpoint  # here, because it brings a client along, which not every service needs
+    from common.discovery.registration import Registration
+
+    host, port = servers[1][1].getsockname()[:2]
+    address = listening.advertised or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def endpoint() -> Endpoint:
+        return Endpoint(address, listening.zone, ready=not any(process.health.readyz().values()))
+
+    return Registration(listening.registry_url, process.name, address.partition("://")[2], endpoint)
 
 
 async def _drain(

@@ -58,7 +58,8 @@ def read(settings: type[T], environ: Mapping[str, str]) -> T:
 class Listening:
     """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port.
     `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
-    it runs, when that matters for whom it asks."""
+    it runs, when that matters for whom it asks. `registry_url`: whom to tell that it is there, at the base URL `advertised`,
+    else where it listens."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -68,6 +69,8 @@ class Listening:
     parent_fd: int | None = None
     role: str = "all"
     zone: str = ""
+    registry_url: str | None = None
+    advertised: str = ""
     log_level: str = "info"
     drain_seconds: float = 5.0
     faults: bool = False
