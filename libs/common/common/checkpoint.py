@@ -4,7 +4,7 @@ The state topic is compacted and holds, by partition: aggregate id → version, 
 offset up to which those states are complete. Events at or before a state's version are skipped, so a marker may lag.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -76,28 +76,32 @@ def write(behaviour: Behaviour[S], shard: Shard[S], partition: int) -> list[Reco
     return records
 
 
-def restore(behaviour: Behaviour[S], log: EventLog, partitions: Sequence[int]) -> dict[int, Shard[S]]:
-    """The state of each partition as its last owner committed it.
+def restore(
+    behaviour: Behaviour[S], log: EventLog, partitions: Sequence[int], alive: Callable[[], None] = lambda: None
+) -> dict[int, Shard[S]]:
+    """The state of each partition as its last owner committed it. Calls `alive` again and again: it may take longer than a
+    lease.
 
     Raises LogError on a gap in an aggregate's versions: the history is damaged, and deciding upon it would make it worse.
     """
     shards: dict[int, Shard[S]] = {partition: Shard() for partition in partitions}
     state, events = topology.state(behaviour.service), topology.events(behaviour.service)
-    for record in read_all(log, state, dict.fromkeys(partitions, 0)):
+    for record in read_all(log, state, dict.fromkeys(partitions, 0), alive):
         _load(behaviour, shards[record.partition], record)
     marks = {partition: shard.rolled_to for partition, shard in shards.items()}
-    for record in read_all(log, events, marks):
+    for record in read_all(log, events, marks, alive):
         _roll(behaviour, shards[record.partition], record)
     return shards
 
 
-def read_all(log: EventLog, topic: str, start: Mapping[int, int]) -> Iterator[Stored]:
+def read_all(log: EventLog, topic: str, start: Mapping[int, int], alive: Callable[[], None]) -> Iterator[Stored]:
     """Everything from the given offsets by partition to what is the end now."""
     ends = log.end_offsets(topic)
     reader = log.reader({(topic, partition): offset for partition, offset in start.items()})
     try:
         while any(offset < ends.get(partition, 0) for (_, partition), offset in reader.positions().items()):
             yield from reader.poll(1.0)
+            alive()
     finally:
         reader.close()
 

@@ -12,8 +12,9 @@ Not thread-safe: one thread calls `step` again and again. Deterministic, given t
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -22,13 +23,14 @@ from common import checkpoint, topology
 from common.checkpoint import Aggregate, Shard
 from common.clock import SECOND, Clock, Instant, Millis
 from common.decider import Behaviour, Effect
-from common.errors import OrderlyError
+from common.errors import Fenced, OrderlyError
 from common.eventlog import Batch, Consumer, EventLog, Position
 from common.staging import Staged
 
 S = TypeVar("S")
 
 TRANSACTION_RECORDS = 500
+KEEP_LEASE_EVERY: Millis = SECOND // 2
 
 Offer = Callable[[str, Effect, bool], None]  # aggregate id, effect, whether it may have been tried before a restart
 
@@ -63,7 +65,8 @@ class Processor(Generic[S]):
         self._batch = batch
         self._transaction = transaction
         self._shards: dict[int, Shard[S]] = {}
-        self._unrestored: list[int] = []
+        self._unrestored: Set[int] = frozenset()
+        self._polled_at = clock()
         self._agenda: list[tuple[Instant, int, str]] = []  # (when, partition, aggregate id): timers, some of them stale
         self._farewells: list[tuple[Instant, int, str]] = []  # finished aggregates, and when to forget them
         self._checkpoint_at = clock() + checkpoint_every
@@ -85,7 +88,8 @@ class Processor(Generic[S]):
         Waits up to `timeout` seconds for something to do. After an exception nothing of the step has happened.
         """
         batch = self._consumer.poll(self._patience(timeout), self._batch)
-        staged = Staged(self._behaviour, self._shards, self._partitions, self._clock())
+        self._polled_at = self._clock()
+        staged = Staged(self._behaviour, self._shards, self._partitions, self._polled_at)
         try:
             with self._consumer.transaction() as transaction:  # commits nothing when nothing was polled or is due
                 self._rebalance(batch)
@@ -141,18 +145,35 @@ class Processor(Generic[S]):
 
     def _rebalance(self, batch: Batch) -> None:
         """Drop what was lost, restore what was gained; what cannot be restored now is tried again with the next step."""
+        self._follow(batch)
+        while partitions := sorted(self._unrestored):
+            alive = partial(self._keep_lease, self._unrestored | {record.partition for record in batch.records})
+            restored = checkpoint.restore(self._behaviour, self._log, partitions, alive)
+            self._shards.update(restored)
+            for partition, shard in restored.items():
+                for key, aggregate in shard.aggregates.items():
+                    self._plan(partition, key, aggregate, None, restored=True)
+            _log.info("restored", service=self._behaviour.service, partitions=partitions)
+            self._unrestored -= {*partitions}
+
+    def _follow(self, batch: Batch) -> None:
         for partition in batch.lost:
             self._shards.pop(partition, None)
-        self._unrestored = sorted({*self._unrestored} - {*batch.lost} | {*batch.gained})
-        if not self._unrestored:
+        self._unrestored = self._unrestored - {*batch.lost} | {*batch.gained}
+
+    def _keep_lease(self, needed: Set[int]) -> None:
+        """While it restores: a poll for no records. Raises `Fenced` when a partition was lost that the step works on: another
+        may have written for it, so what was read of it so far is worth nothing."""
+        now = self._clock()
+        if now - self._polled_at < KEEP_LEASE_EVERY:
             return
-        restored = checkpoint.restore(self._behaviour, self._log, self._unrestored)
-        self._shards.update(restored)
-        for partition, shard in restored.items():
-            for key, aggregate in shard.aggregates.items():
-                self._plan(partition, key, aggregate, None, restored=True)
-        _log.info("restored", service=self._behaviour.service, partitions=self._unrestored)
-        self._unrestored = []
+        self._polled_at = now
+        batch = self._consumer.poll(0, 0)
+        self._follow(batch)
+        if needed & {*batch.lost}:
+            raise Fenced(
+                f"{self._behaviour.service}: lost partitions while it restored them; the next step begins anew"
+            )
 
     def _due(self, now: Instant) -> Iterator[tuple[int, str]]:
         """Aggregates whose timer is due. A state that waits for something later, or nothing, made its entry stale."""

@@ -1,17 +1,18 @@
 """The processor's promises, on the in-memory log with a toy service that counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
 
 from common import topology
-from common.clock import Instant
+from common.clock import Instant, Millis
 from common.codec import Codec, decode_history, encode
 from common.decider import Behaviour, Decision, Effect, Input, Wake
 from common.errors import Fenced, LogError
-from common.eventlog import Cleanup, EventLog, Record, Stored, Topic, partition_of
+from common.eventlog import Batch, Cleanup, Consumer, EventLog, Record, Stored, Topic, Transaction, partition_of
 from common.eventlog.memory import MemoryLog
 from common.messages import Envelope, Request, message
 from common.processor import Processor
@@ -282,3 +283,89 @@ def test_a_gap_in_the_history_is_not_decided_upon(world: World) -> None:
     world.log.append([Record(record.topic, KEY, encode(frame), record.headers)]).result()
     with pytest.raises(LogError, match="the history has a gap"):
         run(world.processor())
+
+
+@dataclass
+class Leased:
+    """A consumer whose lease ends when it was not polled for so long."""
+
+    world: World
+    consumer: Consumer
+    lease: Millis = 5000
+    polled_at: Instant = 0
+
+    def poll(self, timeout: float, limit: int = 200) -> Batch:
+        self.expire_if_silent()
+        self.polled_at = self.world.now
+        return self.consumer.poll(timeout, limit)
+
+    def transaction(self) -> Transaction:
+        return self.consumer.transaction()
+
+    def expire_if_silent(self) -> None:
+        if self.polled_at and self.world.now - self.polled_at > self.lease:
+            self.world.log.expire("g", "slow")
+
+    def seek(self, partition: int, offset: int) -> None:
+        self.consumer.seek(partition, offset)
+
+    def wake(self) -> None:
+        self.consumer.wake()
+
+    def close(self) -> None:
+        self.consumer.close()
+
+
+@dataclass
+class SlowLog:
+    """A log of which every look takes a second."""
+
+    world: World
+    leased: Leased
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world.log, name)
+
+    def reader(self, positions: Mapping[tuple[str, int], int]) -> Any:
+        reader, world, leased = self.world.log.reader(positions), self.world, self.leased
+
+        class Slow:
+            def poll(self, timeout: float, limit: int = 1000) -> Sequence[Stored]:
+                world.now += 1000
+                leased.expire_if_silent()
+                return reader.poll(timeout, 1)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(reader, name)
+
+        return Slow()
+
+
+def slow_processor(world: World) -> Processor[Counter]:
+    leased = Leased(world, world.log.consumer(topology.commands(SERVICE), group="g", member="slow"))
+    return Processor(BEHAVIOUR, SlowLog(world, leased), leased, lambda: world.now)
+
+
+def test_a_restore_may_take_longer_than_the_lease(world: World) -> None:
+    world.send(*[1] * 20)
+    first = world.processor("slow")
+    run(first)
+    world.send(1)
+    slow = slow_processor(world)
+    began = world.now
+    slow.step()
+    assert world.now - began > 2 * 5000
+    assert slow.restored and world.history()[-1] == (21, ["Added"])
+
+
+def test_a_partition_that_is_lost_while_it_is_restored_is_not_written_for(world: World) -> None:
+    world.send(*[1] * 20)
+    first = world.processor("slow")
+    run(first)
+    world.send(1)
+    slow = slow_processor(world)
+    slow._consumer.lease = 100  # type: ignore[attr-defined]  # it is polled far too rarely for that
+    with pytest.raises(Fenced):
+        slow.step()
+    assert not slow.restored
+    assert len(world.history()) == 20
