@@ -13,7 +13,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration process-tests faults soak bench lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests faults soak bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started f
 
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
 	.venv/bin/pytest -m simulation
+
+exactly-once: $(DEV) ## What delayed frames do to the client library's transactions, and that they do nothing to ours
+	@.venv/bin/python -m tests.integration.exactly_once $(ARGS)
 
 process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -m process

@@ -60,9 +60,12 @@ Judge = Callable[[Frame], Fault]
 
 
 class Step(NamedTuple):
-    api: Api
+    apis: Api | tuple[Api, ...]
     fault: Fault
     skip: int = 0
+
+    def is_about(self, frame: Frame) -> bool:
+        return frame.api in (self.apis if isinstance(self.apis, tuple) else (self.apis,))
 
 
 class Script:
@@ -72,7 +75,7 @@ class Script:
         self.left = list(steps)
 
     def __call__(self, frame: Frame) -> Fault:
-        if not self.left or frame.api != self.left[0].api:
+        if not self.left or not self.left[0].is_about(frame):
             return Fault.PASS
         step = self.left.pop(0)
         if step.skip:
