@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -124,14 +125,15 @@ def main() -> None:
             chosen.orders,
             chosen.events,
         )
-        server = RedisServer.start(folder / "redis")
-        opened.callback(server.close)
-        redis = RedisReadModel(server.url, "order", Bell())
-        opened.callback(redis.close)
-        assert redis.generation
-        redis.serve()
-        view = lambda: RedisView(server.url, "order", Bell())  # noqa: E731
-        measure("Redis", redis, view, Clocks(server.pid), chosen.orders, chosen.events)
+        for name, options in (("Redis", {}), ("Redis, AOF everysec", {"appendonly": "yes"})):
+            server = RedisServer.start(folder / name, options)
+            opened.callback(server.close)
+            redis = RedisReadModel(server.url, "order", Bell())
+            opened.callback(redis.close)
+            assert redis.generation
+            redis.serve()
+            view = partial(RedisView, server.url, "order", Bell())
+            measure(name, redis, view, Clocks(server.pid), chosen.orders, chosen.events)
 
 
 if __name__ == "__main__":
