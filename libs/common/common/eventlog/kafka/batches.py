@@ -114,15 +114,15 @@ class Batch:
             for _ in range(count):
                 name, position = _read_bytes(raw, position)
                 text, position = _read_bytes(raw, position)
-                headers[(name or b"").decode()] = (text or b"").decode()
+                headers[_text(name)] = _text(text)
             at = latest if append_time else first + age
-            yield Stored(topic, partition, base + delta, (key or b"").decode(), value, headers, at)
+            yield Stored(topic, partition, base + delta, _text(key), value, headers, at)
 
     def _decompressed(self, topic: str, partition: int) -> Iterator[Stored]:
         """Others may compress what they write; the library can read it."""
         for each in DefaultRecordBatch(self._raw):
-            headers: Mapping[str, str] = {name: (text or b"").decode() for name, text in each.headers}
-            yield Stored(topic, partition, each.offset, (each.key or b"").decode(), each.value, headers, each.timestamp)
+            headers: Mapping[str, str] = {name: _text(text) for name, text in each.headers}
+            yield Stored(topic, partition, each.offset, _text(each.key), each.value, headers, each.timestamp)
 
 
 def split(raw: bytes) -> Iterator[Batch]:
@@ -135,6 +135,11 @@ def split(raw: bytes) -> Iterator[Batch]:
             return
         yield Batch(raw[position:after])
         position = after
+
+
+def _text(raw: bytes | None) -> str:
+    """What strangers write need not be UTF-8: it must not stop who reads the rest."""
+    return "" if raw is None else raw.decode(errors="replace")
 
 
 def _read_varint(raw: bytes, position: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from common.eventlog.port import Cleanup, Record, Topic, partition_of
 PATIENCE = 30.0  # seconds until all brokers know a new topic
 TOPIC_RESOURCE = 2
 
+LARGEST_KEPT = 16 << 20  # of topics without retention; others take a little more than a megabyte, as Kafka does
 SEGMENT_BYTES = 16 << 20  # of compacted topics: only whole segments are compacted, and a restore reads what is not
 
 _New = CreateTopicsRequest.CreatableTopic
@@ -36,10 +37,12 @@ def settings(topic: Topic, replication: int) -> dict[str, str]:
 
 
 def tuning(topic: Topic) -> dict[str, str]:
-    """Those that one may change later."""
-    if topic.cleanup is Cleanup.DELETE:
-        return {}
-    return {"segment.bytes": str(SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.3"}
+    """Those that one may change later. Who may write to a topic that is kept writes what has come of a message in another,
+    its dead letter for one: it has to fit, or the message blocks its partition for ever."""
+    found = {} if topic.retention is not None else {"max.message.bytes": str(LARGEST_KEPT)}
+    if topic.cleanup is Cleanup.COMPACT:
+        found |= {"segment.bytes": str(SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.3"}
+    return found
 
 
 class Catalog:
