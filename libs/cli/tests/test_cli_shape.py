@@ -48,7 +48,7 @@ def test_a_service_is_either_split_or_whole() -> None:
 @pytest.mark.parametrize("brokers", [2, 4, -1])
 def test_brokers_are_one_or_three(brokers: int) -> None:
     with pytest.raises(Failure, match=f"{brokers} brokers"):
-        Shape(brokers=brokers).check()
+        Shape("kafka", brokers).check()
 
 
 def test_only_what_is_asked_for_can_differ() -> None:

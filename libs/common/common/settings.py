@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 PREFIX = "ORDERLY_"
 ROLES = ("all", "api", "processor", "projector")
-ENGINES = ("embedded",)
+ENGINES = ("embedded", "kafka")
 
 
 def _boolean(text: str) -> bool:

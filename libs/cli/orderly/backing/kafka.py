@@ -35,7 +35,7 @@ def bootstrap(plans: Sequence[Plan]) -> str:
 
 def plans(
     folder: Folder,
-    count: int = 1,
+    count: int = 0,
     *,
     durable: bool = False,
     more: Mapping[str, str] | None = None,
@@ -53,7 +53,7 @@ def plans(
         node.properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         (node.folder / "log4j2.properties").write_text(LOGGING.replace("NAME", node.name))
     format_all(nodes, [*command, *FLAGS], format_arguments)
-    return [_plan(folder, command, node, HEAP[count]) for node in nodes]
+    return [_plan(folder, command, node, HEAP[len(nodes)]) for node in nodes]
 
 
 def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str, str]:

@@ -29,12 +29,14 @@ class Node:
 
 
 def nodes_in(home: Path, count: int) -> list[Node]:
-    """Their ports are those of the last time unless somebody has taken one."""
+    """On the ports of the last time unless somebody has taken one. `count` 0: as many as last time, else one. Raises Failure
+    for another count."""
     remembered = home / "ports.json"
     try:
         ports: list[int] = json.loads(remembered.read_text())
     except (FileNotFoundError, ValueError):
         ports = []
+    count = count or len(ports) // 2 or 1
     if ports and len(ports) != 2 * count:
         raise Failure(
             f"the Kafka in {home} has {len(ports) // 2} nodes, not {count}",

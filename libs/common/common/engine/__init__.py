@@ -17,5 +17,9 @@ def of(settings: Keeping) -> Engine:
             from common.engine.embedded import EmbeddedEngine
 
             return EmbeddedEngine(settings.data)
+        case "kafka":
+            from common.engine.kafka import KafkaEngine
+
+            return KafkaEngine.of(settings)
         case other:
             raise SettingsError(f"ORDERLY_ENGINE: {other!r} is none of {', '.join(ENGINES)}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.clock import Clock, Millis, system_clock
+from common.clock import Millis
 from common.eventlog.embedded import EmbeddedLog
 from common.readmodel import Bell
 from common.readmodel.embedded import EmbeddedReadModel, EmbeddedView
@@ -13,11 +13,9 @@ class EmbeddedEngine:
     def __init__(self, data: Path) -> None:
         self._data = data
 
-    def open_log(
-        self, *, clock: Clock = system_clock, lease: Millis = 5_000, housekeeping: bool = False
-    ) -> EmbeddedLog:
+    def open_log(self, *, lease: Millis = 5_000, housekeeping: bool = False) -> EmbeddedLog:
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return EmbeddedLog(self._data / "log.db", clock=clock, lease=lease, housekeeping=housekeeping)
+        return EmbeddedLog(self._data / "log.db", lease=lease, housekeeping=housekeeping)
 
     def generations(self, service: str) -> EmbeddedGenerations:
         return EmbeddedGenerations(self._read_model(service))

@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from common.clock import Clock, Millis, system_clock
+from common.clock import Millis
 from common.eventlog import EventLog
 from common.readmodel import Bell, Generations, ReadModel, View
 
 
 class Engine(Protocol):
-    def open_log(self, *, clock: Clock = system_clock, lease: Millis = 5_000, housekeeping: bool = False) -> EventLog:
+    def open_log(self, *, lease: Millis = 5_000, housekeeping: bool = False) -> EventLog:
         """The log of the platform. Raises LogError that says what is wrong with it.
 
         One of the processes that offer to do the `housekeeping` does it, where an engine leaves that to its users.
