@@ -1,8 +1,6 @@
 """One process, kept alive: started, watched, and started again when it dies or falls silent."""
 
-import contextlib
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,24 +37,27 @@ class Plan:
     sockets: Mapping[str, int] = field(default_factory=dict)  # variable that names it -> listening socket to inherit
 
 
-def spawn(plan: Plan, parent: int) -> "subprocess.Popen[bytes]":
-    """`parent`: the reading end of the pipe. In a session of its own: the terminal's Ctrl-C is not for it."""
-    with plan.log.open("ab") as log:
-        return subprocess.Popen(
-            plan.command,
-            env={**plan.environment, **{name: str(fd) for name, fd in plan.sockets.items()}},
-            pass_fds=tuple(plan.sockets.values()),
-            stdin=parent,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def end_group(leader: int) -> None:
-    """What a process that has ended left behind in its own group. The number is no other's while anybody is in it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
+def spawn(plan: Plan) -> "tuple[subprocess.Popen[bytes], int]":
+    """The process and our end of its pipe, to be kept open for as long as it may live. No two processes share a pipe: one of
+    them could make it non-blocking for the other. In a session of its own: the terminal's Ctrl-C is not for it."""
+    theirs, ours = os.pipe()
+    try:
+        with plan.log.open("ab") as log:
+            started = subprocess.Popen(
+                plan.command,
+                env={**plan.environment, **{name: str(fd) for name, fd in plan.sockets.items()}},
+                pass_fds=tuple(plan.sockets.values()),
+                stdin=theirs,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return started, ours
 
 
 def delay(deaths: int) -> float:
@@ -67,10 +68,10 @@ def delay(deaths: int) -> float:
 class Child:
     """`step` never blocks. It returns when it would like to be called next, and sets `changed` for the run file."""
 
-    def __init__(self, plan: Plan, say: Say, parent: int) -> None:
+    def __init__(self, plan: Plan, say: Say) -> None:
         self.plan = plan
         self.changed = True
-        self._parent = parent
+        self._pipe = -1  # our end of it, while it runs
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._identity: Identity | None = None
@@ -122,7 +123,7 @@ class Child:
         return runfile.Service(plan.name, plan.role, plan.port, plan.admin_port, self._identity, self._starts)
 
     def _start(self, now: float) -> None:
-        self._process = spawn(self.plan, self._parent)
+        self._process, self._pipe = spawn(self.plan)
         self._identity = Identity.of(self._process.pid)
         self._heartbeat.reset()
         self._started_at = now
@@ -131,8 +132,7 @@ class Child:
         self._say("service_started", name=self.plan.name, pid=self._process.pid, starts=self._starts)
 
     def _bury(self, code: int, now: float) -> None:
-        if self._identity is not None:
-            end_group(self._identity.pid)
+        os.close(self._pipe)
         self._process = self._identity = None
         self.changed = True
         if self._keep:

@@ -63,11 +63,10 @@ class Supervisor:
         posts = shape.posts()
         self._doors = open_doors(posts, gateway)
         self._url = f"http://127.0.0.1:{port_of(gateway)}"
-        self._pipe = os.pipe()  # children get the reading end; nobody ever writes, only the end of it says something
         self._servers, first = backing.plans(folder, shape)
         services = fleet.plans(folder, posts, self._doors, shape.engine, self._servers)
-        self._backing = [Child(plan, say, self._pipe[0]) for plan in first]
-        self._services = [Child(plan, say, self._pipe[0]) for plan in services]
+        self._backing = [Child(plan, say) for plan in first]
+        self._services = [Child(plan, say) for plan in services]
         self._children = [*self._backing, *self._services]
         self._waiting = True
 

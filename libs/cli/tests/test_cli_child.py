@@ -18,11 +18,11 @@ from orderly.testing import eventually, make_standins
 
 
 class Watched:
-    """A child, the pipe that keeps it alive, and what was said about it."""
+    """A child, and what was said about it."""
 
-    def __init__(self, plan: Plan, said: list[dict[str, Any]], parent: int) -> None:
+    def __init__(self, plan: Plan, said: list[dict[str, Any]]) -> None:
         self.said = said
-        self.child = Child(plan, lambda event, **fields: said.append({"event": event, **fields}), parent)
+        self.child = Child(plan, lambda event, **fields: said.append({"event": event, **fields}))
 
     def events(self) -> list[str]:
         return [it["event"] for it in self.said]
@@ -42,16 +42,13 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     monkeypatch.setenv("PYTHONPATH", str(make_standins(tmp_path)))
     folder = Folder(tmp_path)
     folder.make()
-    parent, end = os.pipe()
     posts = Shape().posts()
     doors = open_doors(posts, listen())
     (plan,) = [it for it in plans(folder, posts, doors, "embedded", Servers()) if it.name == "order"]
-    made = Watched(plan, [], parent)
+    made = Watched(plan, [])
     yield made
-    os.close(end)
     made.child.ask_to_stop()
     eventually(lambda: made.child.step(0) > 0 and made.child.gone)
-    os.close(parent)
     for door in doors.values():
         door.close()
 

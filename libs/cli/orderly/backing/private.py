@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orderly import logfiles
 from orderly.backing import kafka, redis
-from orderly.child import Plan, end_group, spawn
+from orderly.child import Plan, spawn
 from orderly.failure import Failure
 from orderly.folder import Folder
 
@@ -22,8 +22,7 @@ class Server:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._pipe = os.pipe()
-        self._process = spawn(plan, self._pipe[0])
+        self._process, self._pipe = spawn(plan)
 
     @property
     def pid(self) -> int:
@@ -38,7 +37,7 @@ class Server:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """kill -9. Returns when it is gone, and the shell that watched over it too."""
+        """kill -9. Returns when it is gone."""
         self._process.kill()
         self._bury()
 
@@ -54,7 +53,7 @@ class Server:
 
     def restart(self) -> None:
         """After `kill`. Returns when it answers."""
-        self._process = spawn(self.plan, self._pipe[0])
+        self._process, self._pipe = spawn(self.plan)
         self.wait()
 
     def close(self) -> None:
@@ -65,12 +64,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._bury()
-        for end in self._pipe:
-            os.close(end)
 
     def _bury(self) -> None:
         self._process.wait()
-        end_group(self.pid)
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
 
 
 class Brokers:
