@@ -55,7 +55,6 @@ def test_without_an_epoch_of_its_own_for_each_transaction_ours_would_be_no_bette
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Transactions, "_end", end_as_before)
-    assert run(kafka, "ours", delayed_abort).lost
     assert run(kafka, "ours", delayed_commit).leaked
     assert run(kafka, "ours", delayed_offsets).doubled
 
