@@ -5,9 +5,11 @@
     /startupz  it has restored what it needs; after that it never fails again
     /metrics   what it counts, for Prometheus (in OpenMetrics where that is asked for): see telemetry/metrics.py
 
-A check is a function that returns None when all is well, else what is wrong. Checks are cheap and never wait.
+A check is a function that returns None when all is well, else what is wrong. Those of /livez never wait. The others may ask a
+broker that is away, so they run in a thread, and only once however many ask.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
@@ -80,7 +82,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The ASGI application of the plain port: the three probes, the metrics, and nothing else (T13)."""
-    routes = {"/livez": health.livez, "/readyz": health.readyz, "/startupz": health.startupz}
+    slow = {"/readyz": _Shared(health.readyz), "/startupz": _Shared(health.startupz)}
 
     async def admin(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,8 +90,10 @@ def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[No
         path = scope["path"] if scope["method"] in ("GET", "HEAD") else None
         if path == "/metrics":
             status, kind, body = _metrics(scope["headers"])
-        elif path in routes:
-            status, kind, body = _verdict(routes[path]())
+        elif path == "/livez":
+            status, kind, body = _verdict(health.livez())
+        elif path in slow:
+            status, kind, body = _verdict(await slow[path]())
         else:
             status, kind, body = 404, "application/problem+json", _NOT_FOUND
         headers = [
@@ -101,6 +105,19 @@ def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[No
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     return admin
+
+
+class _Shared:
+    """Who asks while the checks are running hears what these find."""
+
+    def __init__(self, checks: Callable[[], dict[str, str | None]]) -> None:
+        self._checks = checks
+        self._running: asyncio.Task[dict[str, str | None]] | None = None
+
+    async def __call__(self) -> dict[str, str | None]:
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(asyncio.to_thread(self._checks))
+        return await asyncio.shield(self._running)
 
 
 def _verdict(checks: dict[str, str | None]) -> tuple[int, str, bytes]:

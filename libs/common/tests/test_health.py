@@ -1,5 +1,9 @@
 """The plain port: probes that mean something, metrics, and nothing else."""
 
+import asyncio
+import itertools
+import threading
+
 import pytest
 
 from common.health import Health, application
@@ -16,6 +20,16 @@ async def test_readiness_says_what_is_wrong_and_draining_is_never_ready() -> Non
         health.draining = True
         assert (await address.request("GET", "/readyz")).status == 503
         assert (await address.request("GET", "/startupz")).status == 200
+
+
+async def test_a_readiness_that_waits_holds_up_nobody_and_is_looked_at_once() -> None:
+    looks, away = itertools.count(), threading.Event()
+    health = Health(ready={"log": lambda: str(next(looks)) if away.wait(20) else None})
+    async with serving(application(health)) as address:
+        asking = [asyncio.create_task(address.request("GET", "/readyz")) for _ in range(3)]
+        assert (await address.request("GET", "/livez")).status == 200
+        away.set()
+        assert [(await each).json()["checks"] for each in asking] == [{"log": "0"}] * 3
 
 
 async def test_a_check_that_breaks_has_seen_nothing_good() -> None:

@@ -45,7 +45,7 @@ class Assignment:
 
     def __init__(self) -> None:
         self._positions: dict[int, int] = {}  # owned partition -> next offset to read
-        self._handed_out: dict[int, tuple[int, int]] = {}  # since the last commit: first offset, one past the last
+        self._handed_out: dict[int, tuple[int, int]] = {}  # since the last commit: first offset, where to go on
         self._turn = 0
 
     @property
@@ -88,7 +88,7 @@ class Assignment:
             records, self._positions[partition] = fetch(partition, position, room)
             if records:
                 first, _ = self._handed_out.get(partition, (position, 0))
-                self._handed_out[partition] = (first, records[-1].offset + 1)
+                self._handed_out[partition] = (first, self._positions[partition])
             return records
 
         self._turn += 1
