@@ -1,14 +1,15 @@
 """What the tests ask of a broker that no program of the platform ever asks."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
-from kafka.protocol.admin import IncrementalAlterConfigsRequest
+from kafka.protocol.admin import DeleteRecordsRequest, IncrementalAlterConfigsRequest
 
 from common.eventlog.kafka import KafkaConnection
 from common.eventlog.kafka.batches import encode
 from common.eventlog.kafka.transactions import Transactions
-from common.eventlog.kafka.wire import Wire, check
+from common.eventlog.kafka.wire import Place, Wire, check
 from common.eventlog.port import Record, Topic
 
 _Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
@@ -20,21 +21,17 @@ def alter_topic(connection: KafkaConnection, topic: str, settings: Mapping[str, 
     configs = [_Config(name=name, config_operation=0, value=value) for name, value in settings.items()]
     resource = _Resource(resource_type=_TOPIC, resource_name=topic, configs=configs)
 
-    async def alter() -> None:
+    async def alter(wire: Wire) -> None:
         answer = await wire.call(None, IncrementalAlterConfigsRequest(resources=[resource], validate_only=False))
         check(answer.responses[0].error_code, answer.responses[0].error_message or "")
 
-    wire = Wire(connection, "test")
-    try:
-        wire.run(alter())
-    finally:
-        wire.close()
+    _with_wire(connection, alter)
 
 
 def roll(connection: KafkaConnection, topic: Topic) -> None:
     """Have a new segment begun in each partition, by writing what nobody will ever see."""
 
-    async def write_and_abort() -> None:
+    async def write_and_abort(wire: Wire) -> None:
         transactions = Transactions(wire, f"roll-{topic.name}", bumping=True)
         await transactions.begin()
         places = [(topic.name, partition) for partition in range(topic.partitions)]
@@ -43,8 +40,26 @@ def roll(connection: KafkaConnection, topic: Topic) -> None:
         )
         await transactions.abort()
 
+    _with_wire(connection, write_and_abort)
+
+
+def delete_records(connection: KafkaConnection, place: Place, before: int) -> None:
+    """What retention does, at once."""
+
+    async def delete(wire: Wire) -> None:
+        topic = DeleteRecordsRequest.DeleteRecordsTopic
+        partition = topic.DeleteRecordsPartition(partition_index=place[1], offset=before)
+        request = DeleteRecordsRequest(topics=[topic(name=place[0], partitions=[partition])], timeout_ms=5_000)
+        (leader,) = await wire.leaders([place])
+        answer = await wire.call(leader, request)
+        check(answer.topics[0].partitions[0].error_code)
+
+    _with_wire(connection, delete)
+
+
+def _with_wire(connection: KafkaConnection, work: Callable[[Wire], Coroutine[Any, Any, None]]) -> None:
     wire = Wire(connection, "test")
     try:
-        wire.run(write_and_abort())
+        wire.run(work(wire))
     finally:
         wire.close()

@@ -40,8 +40,16 @@ class KafkaLog:
     `degraded`: the brokers are older than they should be, see `KafkaConnection`.
     """
 
-    def __init__(self, connection: KafkaConnection, *, lease: Millis = 5_000, capacity: int = 10_000) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        lease: Millis = 5_000,
+        capacity: int = 10_000,
+        transactions: type[Transactions] = Transactions,
+    ) -> None:
         self._connection = connection
+        self._transactions = transactions
         self._lease = lease
         self._guard = threading.Lock()
         self._catalog = Catalog(connection.replication)
@@ -72,7 +80,7 @@ class KafkaLog:
             wire.close()
             raise
         membership = Membership(wire, topic, self._catalog.topic_id(topic), group, member, self._lease)
-        transactions = Transactions(wire, f"{group}-{member}", bumping=self._bumping)
+        transactions = self._transactions(wire, f"{group}-{member}", bumping=self._bumping)
         fetches = Wire(self._connection, f"{group}-{member}-fetches", beside=wire)
         return KafkaConsumer(wire, fetches, self._catalog, topic, group, membership, transactions)
 

@@ -28,6 +28,7 @@ from common.eventlog.kafka.producing import Encoded, Producer
 from common.eventlog.kafka.wire import GROUP, TRANSACTION, Place, Wire, check
 
 TIMEOUT = 10.0  # seconds after which the broker aborts a transaction whose producer is silent
+COMPLETING = 0.02  # seconds in which a broker may still be at the one before; it would have the next wait just as long
 ABORT_PATIENCE = 1.0  # seconds; the broker would do it too
 PATIENCE = 5.0  # seconds to try; less than that, so that the broker never aborts under our hands
 
@@ -64,6 +65,7 @@ class Transactions:
         self._id = transactional_id
         self._bumping = bumping
         self._producer = Producer(wire, transactional_id, int(TIMEOUT * 1000))
+        self._ended_at = 0.0  # time.monotonic
         self.sound = False  # nothing is open, and nothing of unknown outcome
 
     async def begin(self) -> None:
@@ -93,9 +95,10 @@ class Transactions:
     async def write(self, records: Mapping[Place, Encoded], until: float) -> dict[Place, list[int]]:
         """The first half of a commit, until (time.monotonic). It is open then, and nobody reads on past it."""
         self.sound = False
-        if records and not self._bumping:
+        implicit = self._bumping and time.monotonic() > self._ended_at + COMPLETING
+        if records and not implicit:
             await self._wire.persist(lambda: self._announce(records), until)
-        return await self._producer.write(records, until, version=12 if self._bumping else 11)
+        return await self._producer.write(records, until, version=12 if implicit else 11)
 
     async def abort(self) -> None:
         await self._end(committed=False, until=time.monotonic() + ABORT_PATIENCE)
@@ -113,7 +116,8 @@ class Transactions:
         return Unavailable(f"{self._id}: the transaction was given up: {error!r}; nothing was written")
 
     async def _announce(self, records: Mapping[Place, Encoded]) -> None:
-        """What a broker that bumps the epoch learns from the writes themselves."""
+        """What a broker that bumps the epoch learns from the writes too. But while it is still at the transaction before, it
+        lets a write wait, and answers to this at once."""
         producer, epoch = self._producer.identity
         topics: dict[str, list[int]] = {}
         for topic, partition in records:
@@ -194,4 +198,5 @@ class Transactions:
         answer = await self._wire.persist(attempt, until)
         if self._bumping:
             self._producer.become((answer.producer_id, answer.producer_epoch))
+        self._ended_at = time.monotonic()
         self.sound = True

@@ -24,7 +24,7 @@ Node = int | str
 Place = tuple[str, int]  # topic, partition
 
 REQUEST_TIMEOUT = 5.0  # seconds until a broker that does not answer is taken for gone
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.2  # seconds before a request is sent again
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.2  # seconds before a request is sent again
 
 GROUP, TRANSACTION = CoordinatorType.GROUP, CoordinatorType.TRANSACTION
 
@@ -105,7 +105,7 @@ class Wire:
                 if time.monotonic() + pause > until:
                     raise
             await self._net.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(1.5 * pause, LONGEST_PAUSE)
 
     async def leaders(self, places: Collection[Place]) -> dict[Node, list[Place]]:
         """Who leads what. Asks when it does not know."""
