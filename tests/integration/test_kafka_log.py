@@ -130,7 +130,7 @@ def test_appends_beyond_the_capacity_are_refused_at_once_while_the_broker_is_awa
     own.node(1).freeze()
     futures = [log.append([Record(topic.name, "k", str(n).encode())]) for n in range(500)]
     refused = [future for future in futures if future.done()]
-    assert len(refused) >= 398  # what one round took is no longer in the queue
+    assert len(refused) >= 300  # one round is under way, the next one waits
     assert all(isinstance(future.exception(30), Unavailable) for future in futures)
     own.node(1).thaw()
     eventually(lambda: not log.append([Record(topic.name, "k", b"after")]).exception(20), within=30)
