@@ -12,9 +12,10 @@ import inventory.api
 import order.api
 import payment.api
 import provider.api
+import registry.api
 from common.security import callgraph, gate
 from common.testing.certificates import spiffe
-from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, REGISTRY
 from gateway.routes import ROUTES
 
 nothing: Any = None  # the routes are looked at, never asked
@@ -24,6 +25,7 @@ SERVICES: Mapping[str, FastAPI] = {
     PAYMENT: payment.api.build(nothing),
     INVENTORY: inventory.api.build(nothing, nothing),
     PROVIDER: provider.api.build(nothing),
+    REGISTRY: registry.api.build(nothing),
 }
 
 

@@ -12,6 +12,7 @@ waits is longer than what it waits for, so that nobody's request fails.
 import contextlib
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,9 @@ from common.clock import HOUR, SECOND, Clock, Instant, Millis, system_clock
 from common.security.authority import LEAF_LIFE, Authority, Credential
 from common.security.credentials import AUTHORITIES, CERTIFICATE, KEY, publish
 from common.security.spiffe import Holder, SpiffeId
-from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, REGISTRY
 
-HOLDERS = (GATEWAY, ORDER, PAYMENT, INVENTORY, PROVIDER)
+HOLDERS = (GATEWAY, ORDER, PAYMENT, INVENTORY, PROVIDER, REGISTRY)
 TRUST_DOMAIN = "orderly.local"
 NAMESPACE = "orderly"
 TRUSTED_AFTER: Millis = 15 * SECOND  # services look for new files every 2 s
@@ -67,11 +68,12 @@ class Store:
     def folder_of(self, service: str) -> Path:
         return self._folder / service
 
-    def step(self) -> None:
-        """Make what is missing, replace what is due."""
+    def step(self) -> Instant:
+        """Make what is missing, replace what is due. Returns when something will be due next."""
         with self._alone():
             self._advance()
             self._renew()
+            return self._next()
 
     def rotate(self) -> None:
         """New keys and certificates for all services, now."""
@@ -147,6 +149,12 @@ class Store:
             elif (folder / AUTHORITIES).read_bytes() != bundle:
                 publish(folder, (folder / CERTIFICATE).read_bytes(), (folder / KEY).read_bytes(), bundle)
 
+    def _next(self) -> Instant:
+        leaves = [expires(leaf) - self._life // 2 for service in HOLDERS if (leaf := self._leaf(service)) is not None]
+        waits = {NEXT: self._trusted_after, PREVIOUS: self._forgotten_after}
+        steps = [self._clock() - age + wait for role, wait in waits.items() if (age := self._age(role)) >= 0]
+        return min(leaves + steps)
+
     def _due(self, leaf: x509.Certificate, signing: Authority) -> bool:
         return expires(leaf) - self._life // 2 <= self._clock() or leaf.issuer != signing.certificate.subject
 
@@ -183,6 +191,15 @@ class Store:
         os.replace(beside, self._path(role))
 
 
+def main() -> None:
+    """`python -m orderly.certificates DIR`: one step; prints in how many seconds the next one is due."""
+    try:
+        due = Store(Path(sys.argv[1])).step()
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    print(max(0.1, (due - system_clock()) / 1000 + 0.1))
+
+
 def expires(certificate: x509.Certificate) -> Instant:
     return round(certificate.not_valid_after_utc.timestamp() * 1000)
 
@@ -192,3 +209,7 @@ def _read(path: Path) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except FileNotFoundError:
         return None
+
+
+if __name__ == "__main__":
+    main()

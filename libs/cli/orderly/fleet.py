@@ -31,8 +31,15 @@ def environment(folder: Folder, ports: Mapping[str, int | None], engine: str, se
         "ORDERLY_ENGINE": engine,
         **servers.environment(),
         "ORDERLY_FAULTS": os.environ.get("ORDERLY_FAULTS", "on"),  # whoever may set one may kill the process as well
-        **{f"ORDERLY_{name.upper()}_URL": f"http://{LOOPBACK}:{ports.get(name) or 0}" for name in START_ORDER},
+        **{
+            f"ORDERLY_{name.upper()}_URL": f"{scheme(name)}://{LOOPBACK}:{ports.get(name) or 0}" for name in START_ORDER
+        },
     }
+
+
+def scheme(service: str) -> str:
+    """Services speak mutual TLS only; the gateway's edge is plain on loopback unless it is given a certificate."""
+    return "http" if service == GATEWAY and not os.environ.get("ORDERLY_EDGE_CERTIFICATE") else "https"
 
 
 def plans(
@@ -46,7 +53,12 @@ def plans(
             service=it.service,
             role=it.role,
             command=(sys.executable, "-P", "-m", it.service, "--role", it.role),
-            environment={**told, "ORDERLY_MEMBER": str(it.slot), "ORDERLY_PARENT_FD": "0"},
+            environment={
+                **told,
+                "ORDERLY_CERTIFICATES": str(folder.certificates / it.service),
+                "ORDERLY_MEMBER": str(it.slot),
+                "ORDERLY_PARENT_FD": "0",
+            },
             question=livez(doors[it.name].admin_port),
             log=folder.log_of(it.name),
             port=doors[it.name].api_port,

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import ssl
+import urllib.parse
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,7 +43,7 @@ def unready_all(services: Iterable[Service], within: float = WITHIN) -> Mapping[
 
 def gateway_answers(run: Run, within: float = WITHIN) -> bool:
     """Through its public port, as a client sees it. Any answer counts, unless it is the server's fault."""
-    connection = http.client.HTTPConnection(LOOPBACK, run.service("gateway").port, timeout=within)
+    connection = _to(run.base_url, within)
     try:
         connection.request("GET", "/.well-known/jwks.json")
         return connection.getresponse().status < 500
@@ -49,6 +51,17 @@ def gateway_answers(run: Run, within: float = WITHIN) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _to(base_url: str, within: float) -> http.client.HTTPConnection:
+    """Whether it lives is asked, not who it is: its certificate may name it as the outside knows it."""
+    url = urllib.parse.urlsplit(base_url)
+    if url.scheme == "http":
+        return http.client.HTTPConnection(url.netloc, timeout=within)
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(url.netloc, timeout=within, context=anybody)
 
 
 def _complaints(body: bytes) -> str:

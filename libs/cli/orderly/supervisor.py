@@ -2,6 +2,7 @@
 
 - One supervisor per folder: it holds an exclusive lock for as long as it lives.
 - It owns the listening sockets and passes them on, so connections wait out the restart of a service.
+- It has the services' certificates made before they start, and renewed in time. The CA's key is for none of them.
 - Services hold the end of a pipe: when the supervisor dies, even by kill -9, they hear it and drain.
 - On SIGTERM, SIGINT, SIGHUP, or at the end of the pipe that its own parent gave it, it stops the callers before those
   they call, and the servers they stand on last, each by SIGTERM, time to drain, SIGKILL. A second signal cuts it short.
@@ -24,14 +25,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from common.topology import GATEWAY
 from orderly import backing, fleet, processes, runfile
 from orderly.child import Child
 from orderly.failure import Failure
 from orderly.fleet import STOP_ORDER, open_doors
 from orderly.folder import Folder
 from orderly.processes import Identity
+from orderly.renewal import Renewal
 from orderly.shape import Shape
-from orderly.sockets import listen_for_clients, port_of
+from orderly.sockets import LOOPBACK, listen_for_clients, port_of
 
 ALREADY_RUNS = 3  # exit codes
 CANNOT_START = 4
@@ -58,11 +61,12 @@ class Supervisor:
         self._self = Identity.of(os.getpid())
         self._hear_signals()
         self._clear_leftovers()
+        self._renewal = Renewal(folder, say)
         gateway = listen_for_clients(port, runfile.remembered_port(folder))
         runfile.remember_port(folder, port_of(gateway))
         posts = shape.posts()
         self._doors = open_doors(posts, gateway)
-        self._url = f"http://127.0.0.1:{port_of(gateway)}"
+        self._url = f"{fleet.scheme(GATEWAY)}://{LOOPBACK}:{port_of(gateway)}"
         self._servers, first = backing.plans(folder, shape)
         services = fleet.plans(folder, posts, self._doors, shape.engine, self._servers)
         self._backing = [Child(plan, say) for plan in first]
@@ -75,7 +79,8 @@ class Supervisor:
         say("started", pid=self._self.pid, base_url=self._url, data_dir=str(self._folder.root))
         try:
             while not self._stops and self._folder_is_there():
-                self._wait(self._step(time.monotonic()))
+                now = time.monotonic()
+                self._wait(min(self._step(now), self._renewal.step(now)))
                 self._publish()
         finally:
             self._stop()

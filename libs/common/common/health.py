@@ -26,10 +26,12 @@ _log = structlog.get_logger("health")
 
 @dataclass
 class Health:
-    """The checks of one process. `draining` makes it unready, whatever the checks say."""
+    """The checks of one process. `draining` makes it unready, whatever the checks say. `notes` are shown beside the checks of
+    readiness when there is something to say, and make nothing unready: somebody is to look at it while all still works."""
 
     live: dict[str, Probe] = field(default_factory=dict)
     ready: dict[str, Probe] = field(default_factory=dict)
+    notes: dict[str, Probe] = field(default_factory=dict)
     draining: bool = False
     started: bool = False
 
@@ -91,9 +93,10 @@ def application(health: Health) -> Callable[[Scope, Receive, Send], Awaitable[No
         if path == "/metrics":
             status, kind, body = _metrics(scope["headers"])
         elif path == "/livez":
-            status, kind, body = _verdict(health.livez())
+            status, kind, body = _verdict(health.livez(), {})
         elif path in slow:
-            status, kind, body = _verdict(await slow[path]())
+            noted = _run(health.notes) if path == "/readyz" else {}
+            status, kind, body = _verdict(await slow[path](), noted)
         else:
             status, kind, body = 404, "application/problem+json", _NOT_FOUND
         headers = [
@@ -120,11 +123,12 @@ class _Shared:
         return await asyncio.shield(self._running)
 
 
-def _verdict(checks: dict[str, str | None]) -> tuple[int, str, bytes]:
+def _verdict(checks: dict[str, str | None], noted: dict[str, str | None]) -> tuple[int, str, bytes]:
     status = 503 if any(checks.values()) else 200
     verdict = "ok" if status == 200 else "failing"
     shown = {name: reason or "ok" for name, reason in checks.items()}
-    return status, "application/json", msgspec.json.encode({"status": verdict, "checks": shown})
+    notes = {name: note for name, note in noted.items() if note}
+    return status, "application/json", msgspec.json.encode({"status": verdict, "checks": shown, "notes": notes})
 
 
 def _metrics(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str, bytes]:

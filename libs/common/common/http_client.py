@@ -32,6 +32,7 @@ from common.resilience.breaker import Breaker
 from common.resilience.gate import Gate
 from common.resilience.hedge import hedged
 from common.resilience.policy import Policy
+from common.security.credentials import Credentials
 from common.telemetry import metrics
 
 __all__ = ["Answer", "Stream", "Upstream"]
@@ -67,8 +68,8 @@ class _Call(Generic[T]):
 
 
 class Upstream:
-    """A service, by name, and where it is: a base URL, or a discovery. `middlewares` go around each attempt. Belongs to one
-    event loop."""
+    """A service, by name, and where it is: a base URL, or a discovery. `middlewares` go around each attempt. With
+    `credentials` it is mutual TLS, and nobody but that service is talked to. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -76,10 +77,11 @@ class Upstream:
         where: str | Discovery,
         policy: Policy | None = None,
         middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+        credentials: Credentials | None = None,
     ) -> None:
         self.name = name
         self.policy = policy = policy or Policy()
-        self._discovery = discovery(where) if isinstance(where, str) else where
+        self._discovery = discovery(where, credentials) if isinstance(where, str) else where
         self._dice = random.Random()
         clock = time.monotonic
         self._balancer = Balancer(STRATEGIES[policy.balancing], policy.zone, policy.ejection, clock, self._dice)
@@ -89,7 +91,7 @@ class Upstream:
         )  # or they would keep the others out
         self._breaker = Breaker(name, policy.breaker, clock) if policy.breaker else None
         self._budget = retry.Budget(policy.retries, clock)
-        self._pool = Pool(policy.largest, middlewares)
+        self._pool = Pool(policy.largest, middlewares, credentials.client(name) if credentials else None)
         self._found = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._tell()

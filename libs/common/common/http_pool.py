@@ -3,6 +3,7 @@
 Redirects are answers, cookies are forgotten, nothing is unpacked, and an answer has an end.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from common.errors import Unavailable
 
 STREAM_SILENCE = 45.0  # seconds; who streams sends a comment now and then
 CONNECT_WITHIN = 2.0  # seconds; a listening socket answers in a moment even when its process does not
+HANDSHAKE_WITHIN = 5.0  # seconds, the connection included: here the process answers, which may just be starting
 IDLE = 30.0  # seconds; less than our servers keep a connection
 
 _NO_AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -62,11 +64,18 @@ class Stream:
 
 class Pool:
     """Made at the first request, on the event loop that asks. Raises aiohttp.ClientError, OSError, TimeoutError; Unavailable
-    for an answer of more than `largest` bytes."""
+    for an answer of more than `largest` bytes. `context` is for `https:`, the web's public CAs unless one is given."""
 
-    def __init__(self, largest: int, middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()) -> None:
+    def __init__(
+        self,
+        largest: int,
+        middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self._largest = largest
         self._middlewares = middlewares
+        self._context = context
+        self._connect = HANDSHAKE_WITHIN if context else CONNECT_WITHIN
         self.streams: set[Stream] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -80,7 +89,7 @@ class Pool:
 
     async def open(self, base: str, path: str, headers: Mapping[str, str]) -> Stream:
         """GET an answer that may never end; returns when it has begun."""
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN, sock_read=STREAM_SILENCE)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect, sock_read=STREAM_SILENCE)
         url = URL(base + path, encoded=True)
         response = await self._opened().get(url, headers=headers, allow_redirects=False, timeout=limits)
         return Stream(response, self._largest, self.streams)
@@ -94,9 +103,11 @@ class Pool:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),  # the bulkhead is the limit
+                connector=aiohttp.TCPConnector(  # the bulkhead is the limit
+                    limit=0, keepalive_timeout=IDLE, ssl=self._context or True
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
                 skip_auto_headers=_NO_AUTOMATIC_HEADERS,
                 auto_decompress=False,
                 middlewares=self._middlewares,

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,9 +23,10 @@ import structlog
 import uvicorn
 
 from common import health as probes
+from common import http_guard
 from common.errors import Fenced, LogError, Unavailable
 from common.health import Health, Pulse
-from common.http_guard import GuardedProtocol
+from common.security.credentials import Credentials
 from common.settings import Listening
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ class Process:
 
     name: str
     health: Health
+    credentials: Credentials
     api: Any = None  # an ASGI application
+    context: ssl.SSLContext | None = None  # for the API's listener; without one it is plain
     loops: Sequence[Loop] = ()
     background: Sequence[Callable[[], Awaitable[None]]] = ()  # started with the event loop, before the API
     drain: Sequence[Callable[[], Awaitable[None]]] = ()  # after the API has stopped and before the loops do
@@ -111,6 +115,15 @@ class Process:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None) -> None:
+        super().__init__(config)
+        self._context = context
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        listening = [http_guard.listen(self.config, self.server_state, it, self._context) for it in sockets or ()]
+        self.servers = list(await asyncio.gather(*listening))
+        self.started = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are the runtime's, not the server's."""
@@ -162,12 +175,15 @@ async def _serve(process: Process, listening: Listening) -> None:
         process.health.live[worker.name] = worker.pulse.check
         process.health.ready.setdefault(worker.name, worker.check)
         worker.start()
+    process.health.ready["certificate"] = process.credentials.expired
+    process.health.notes["certificate files"] = process.credentials.alarm
+    await process.credentials.watch()
     for begin in process.background:
         await begin()
-    admin = _server(probes.application(process.health), 1.0)
+    admin = _server(probes.application(process.health), 1.0, None)
     servers = [(admin, _socket(listening.admin_fd, listening.host, listening.admin_port))]
     if process.api is not None:
-        api = _server(process.api, listening.drain_seconds)
+        api = _server(process.api, listening.drain_seconds, process.context)
         servers.append((api, _socket(listening.api_fd, listening.host, listening.port)))
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers]
     _log.info("started", role=listening.role, pid=os.getpid())
@@ -208,12 +224,14 @@ def _registration(
     from common.discovery.registration import Registration
 
     host, port = servers[1][1].getsockname()[:2]
-    address = listening.advertised or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    scheme = "https" if process.context else "http"
+    address = listening.advertised or f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def endpoint() -> Endpoint:
         return Endpoint(address, listening.zone, ready=not any(process.health.readyz().values()))
 
-    return Registration(listening.registry_url, process.name, address.partition("://")[2], endpoint)
+    instance = address.partition("://")[2]
+    return Registration(listening.registry_url, process.name, instance, endpoint, process.credentials)
 
 
 async def _drain(
@@ -235,10 +253,9 @@ async def _drain(
         let_go()
 
 
-def _server(app: Any, patience: float) -> uvicorn.Server:
+def _server(app: Any, patience: float, context: ssl.SSLContext | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -247,7 +264,7 @@ def _server(app: Any, patience: float) -> uvicorn.Server:
         proxy_headers=False,  # nobody in front of us may say who the caller is
         timeout_graceful_shutdown=max(1, int(patience)),
     )
-    return _Server(config)
+    return _Server(config, context)
 
 
 def _socket(fd: int | None, host: str, port: int) -> socket.socket:

@@ -18,6 +18,8 @@ from common.processor import Offer, Processor
 from common.projector import Projection, Projector
 from common.readmodel import Bell, ReadModel, View
 from common.runtime import Loop, Process
+from common.security import gate
+from common.security.credentials import Credentials
 from common.settings import ROLES, Processing
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Platform:
 
     service: str
     settings: Processing
+    credentials: Credentials
     engine: Engine
     log: EventLog
     bell: Bell
@@ -44,11 +47,13 @@ class Platform:
     def open(cls, service: str, settings: Processing) -> "Platform":
         if settings.role not in ROLES:
             raise SettingsError(f"role {settings.role!r}: it is one of {', '.join(ROLES)}")
+        credentials = Credentials.of(service, settings.certificates)
         chosen = engine.of(settings)
         log = chosen.open_log(lease=settings.lease_ms, housekeeping=True)
         log.create(topology.topics())
         switches = faults.switches_of(service, settings.data, settings)
-        return cls(service, settings, chosen, faults.around(log, switches), Bell(), switches=switches)
+        opened = faults.around(log, switches)
+        return cls(service, settings, credentials, chosen, opened, Bell(), switches=switches)
 
     def view(self) -> View:
         return self.engine.open_view(self.service, self.bell)
@@ -91,8 +96,10 @@ def assemble(
         health.ready["read model"] = lambda: _behind(projector)
         close.append(model.close)
     close.append(platform.log.close)
-    served = api() if platform.runs("api") else None
-    return Process(platform.service, health, api=served, loops=loops, close=tuple(close), switches=platform.switches)
+    own = platform.credentials
+    served = gate.enforce(api(), own.id) if platform.runs("api") else None
+    ends, faulty = tuple(close), platform.switches
+    return Process(platform.service, health, own, served, own.server(), loops, close=ends, switches=faulty)
 
 
 def _reachable(platform: Platform) -> str | None:

@@ -10,6 +10,7 @@ PAYMENT = "payment"
 INVENTORY = "inventory"
 GATEWAY = "gateway"
 PROVIDER = "provider"
+REGISTRY = "registry"
 VERIFIER = "verifier"  # no service: whoever holds the platform to its laws, from outside
 
 PROCESSING_SERVICES = (ORDER, PAYMENT, INVENTORY)

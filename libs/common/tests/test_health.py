@@ -32,6 +32,14 @@ async def test_a_readiness_that_waits_holds_up_nobody_and_is_looked_at_once() ->
         assert [(await each).json()["checks"] for each in asking] == [{"log": "0"}] * 3
 
 
+async def test_a_note_is_shown_and_makes_nothing_unready() -> None:
+    health = Health(notes={"files": lambda: "odd", "disk": lambda: None})
+    async with serving(application(health)) as address:
+        reply = await address.request("GET", "/readyz")
+        assert reply.status == 200
+        assert reply.json()["notes"] == {"files": "odd"}
+
+
 async def test_a_check_that_breaks_has_seen_nothing_good() -> None:
     async with serving(application(Health(live={"loop": lambda: str(1 / 0)}))) as address:
         assert (await address.request("GET", "/livez")).status == 503

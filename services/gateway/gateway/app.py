@@ -1,18 +1,22 @@
 """Wires the gateway: the one place that knows which issuer it trusts and where the services are."""
 
 import time
+from pathlib import Path
 
 from common import faults
 from common.clock import system_clock
+from common.errors import SettingsError
 from common.health import Health
 from common.http_client import Upstream
 from common.resilience.policy import Policy
 from common.runtime import Process
+from common.security.credentials import Credentials
 from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway import api
 from gateway.admission import Admission
+from gateway.https import Https
 from gateway.issuer import DemoIssuer, load_key
 from gateway.limits import RateLimit
 from gateway.proxy import Proxy
@@ -24,26 +28,41 @@ REQUESTS_AT_ONCE = 200
 
 
 def build(settings: Settings) -> Process:
+    credentials = Credentials.of(GATEWAY, settings.certificates)
+    https = _https(settings)
+    context, background = (https.context, (https.watch,)) if https else (None, ())
     health = Health()
     limit = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic) if settings.rate_limit else None
+    asked = {
+        ORDER: (settings.order_url, settings.order_policy),
+        PAYMENT: (settings.payment_url, settings.payment_policy),
+        INVENTORY: (settings.inventory_url, settings.inventory_policy),
+    }
     policy = Policy(zone=settings.zone)
     switches = faults.switches_of(GATEWAY, settings.data, settings)
     calls = faults.calls(switches)
-    upstreams = {
-        ORDER: Upstream(ORDER, settings.order_url, policy.but(settings.order_policy), calls),
-        PAYMENT: Upstream(PAYMENT, settings.payment_url, policy.but(settings.payment_policy), calls),
-        INVENTORY: Upstream(INVENTORY, settings.inventory_url, policy.but(settings.inventory_policy), calls),
-    }
+    upstreams = {name: Upstream(name, url, policy.but(but), calls, credentials) for name, (url, but) in asked.items()}
     proxy = Proxy(upstreams, {name: Edge(name, time.monotonic) for name in upstreams} if settings.shedding else {})
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
         app = api.build(Admission(verifier, limit), proxy, None, settings.oidc_issuer)
-        return Process(GATEWAY, health, api=app, drain=(proxy.close, outside.close), switches=switches)
+        drain = (proxy.close, outside.close)
+        return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
     url = settings.gateway_url.rstrip("/")
     key = load_key(settings.data / GATEWAY / "issuer.pem")
     verifier = Verifier(OwnKeys([key]), url, settings.oidc_audience, system_clock)
     issuer = DemoIssuer(url, settings.oidc_audience, key, system_clock)
     app = api.build(Admission(verifier, limit), proxy, issuer, f"{url}/oauth/token")
-    return Process(GATEWAY, health, api=app, drain=(proxy.close,), switches=switches)
+    return Process(GATEWAY, health, credentials, app, context, (), background, (proxy.close,), switches=switches)
+
+
+def _https(settings: Settings) -> Https | None:
+    match settings.edge_certificate, settings.edge_key:
+        case None, None:
+            return None
+        case Path() as certificate, Path() as key:
+            return Https(certificate, key)
+        case _:
+            raise SettingsError("ORDERLY_EDGE_CERTIFICATE and ORDERLY_EDGE_KEY come together")

@@ -10,7 +10,8 @@ from common.settings import Listening
 class Settings(Listening):
     """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer.
     `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy). `shedding`: refuse what would
-    only queue."""
+    only queue. `edge_certificate` and `edge_key` make its own API HTTPS; without them it is plain, for loopback or behind an
+    ingress."""
 
     data: Path
     gateway_url: str
@@ -24,3 +25,5 @@ class Settings(Listening):
     oidc_audience: str = "orderly"
     rate_limit: bool = True
     shedding: bool = True
+    edge_certificate: Path | None = None
+    edge_key: Path | None = None

@@ -15,13 +15,15 @@ from common import json_body, parameters, problems, runtime
 from common.contracts.api import PlaceOrderBody, ProductBody, ReceiptBody
 from common.respond import as_json
 from common.security.tokens import demo_secret
+from common.testing.certificates import Certificates
 from common.testing.http import Address, Reply, serving
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway.app import build
 from gateway.issuer import load_key
 from gateway.settings import Settings
 
 ORDER_ID = "ord_" + "0123456789abcdef" * 2
-ORDER = b'{"lines":[{"sku":"book","quantity":2}],"payment_token":"tok_ok"}'
+PLACED = b'{"lines":[{"sku":"book","quantity":2}],"payment_token":"tok_ok"}'
 PRODUCT = '{"name":"Büch","price":{"amount":1999,"currency":"EUR"}}'.encode()
 RECEIPT = b'{"quantity":10}'
 JSON = {"Content-Type": "application/json"}
@@ -86,7 +88,7 @@ class Edge:
         bearer = {"Authorization": f"Bearer {self.tokens[client]}"}
         return await self.address.request(method, path, {**bearer, **(JSON if body else {}), **(headers or {})}, body)
 
-    async def place(self, body: bytes = ORDER, headers: Mapping[str, str] | None = None) -> Reply:
+    async def place(self, body: bytes = PLACED, headers: Mapping[str, str] | None = None) -> Reply:
         return await self.call("alice", "POST", "/v1/orders", {"Idempotency-Key": "k1", **(headers or {})}, body)
 
 
@@ -103,21 +105,28 @@ def _key() -> bytes:
 async def edge(**settings: object) -> AsyncIterator[Edge]:
     """A gateway before one stand-in service. `settings` replace the defaults."""
     service = Service()
-    with tempfile.TemporaryDirectory() as data:
-        (Path(data) / "gateway").mkdir()
-        (Path(data) / "gateway" / "issuer.pem").write_bytes(_key())
-        async with serving(service.application()) as behind:
-            chosen = {
-                "data": Path(data),
-                "gateway_url": "http://gateway.test",
-                **dict.fromkeys(("order_url", "payment_url", "inventory_url"), behind.url),
-                "rate_limit": False,
-                **settings,
-            }
-            process = build(Settings(**chosen))  # type: ignore[arg-type]  # a test says what it wants
-            async with serving(process.api) as address:
-                try:
-                    yield Edge(address, service, process)
-                finally:
-                    for close in process.drain:
-                        await close()
+    async with contextlib.AsyncExitStack() as opened:
+        data = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        (data / "gateway").mkdir()
+        (data / "gateway" / "issuer.pem").write_bytes(_key())
+        certificates = Certificates(data / "certs")
+        urls: dict[str, str] = {}
+        for name in (ORDER, PAYMENT, INVENTORY):
+            context = certificates.credentials(name).server()
+            behind = await opened.enter_async_context(serving(service.application(), context))
+            urls[f"{name}_url"] = behind.url
+        chosen = {
+            "data": data,
+            "certificates": certificates.publish(GATEWAY),
+            "gateway_url": "http://gateway.test",
+            "rate_limit": False,
+            **urls,
+            **settings,
+        }
+        process = build(Settings(**chosen))  # type: ignore[arg-type]  # a test says what it wants
+        address = await opened.enter_async_context(serving(process.api, process.context))
+        try:
+            yield Edge(address, service, process)
+        finally:
+            for close in process.drain:
+                await close()

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from common.security.identity import OPERATOR
 from gateway.routes import ROUTES, Route
-from gateway.testing import JSON, ORDER, ORDER_ID, PRODUCT, RECEIPT, Edge, edge
+from gateway.testing import JSON, ORDER_ID, PLACED, PRODUCT, RECEIPT, Edge, edge
 
-BODIES = {"place_order": ORDER, "put_product": PRODUCT, "receive_stock": RECEIPT}
+BODIES = {"place_order": PLACED, "put_product": PRODUCT, "receive_stock": RECEIPT}
 KEY = {"Idempotency-Key": "k1"}
 
 
@@ -165,7 +165,7 @@ async def test_a_method_that_an_address_does_not_know_is_405_with_those_it_does(
 @pytest.mark.parametrize("key", [None, "", "a" * 256, "a b", "ä", "a\tb"])
 async def test_an_idempotency_key_is_required_and_visible_ASCII(gateway: Edge, key: str | None) -> None:
     headers = {} if key is None else {"Idempotency-Key": key}
-    reply = await gateway.call("alice", "POST", "/v1/orders", headers, ORDER)
+    reply = await gateway.call("alice", "POST", "/v1/orders", headers, PLACED)
     assert (reply.status, reply.is_problem) == (400, True)
     assert not gateway.service.heard
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from common.testing.http import read_reply
-from gateway.testing import ORDER, PRODUCT, Edge, edge
+from gateway.testing import PLACED, PRODUCT, Edge, edge
 
 CANARY = "canary-91c4"
 
@@ -34,8 +34,8 @@ def order(quantity: str = "1", token: str = '"tok_ok"', more: str = "", line: st
 
 MALFORMED = {
     "nothing": b" ",
-    "half": ORDER[:-1],
-    "two values": ORDER + b"{}",
+    "half": PLACED[:-1],
+    "two values": PLACED + b"{}",
     "trailing comma": b'{"lines":[],}',
     "single quotes": b"{'lines':[]}",
     "NaN": order("NaN"),
@@ -53,10 +53,10 @@ MALFORMED = {
     "lone surrogate as a key": order(more=',"\\ud800":1'),
     "raw NUL": order(token='"a\0b"'),
     "raw control character": order(token='"a\x1fb"'),
-    "BOM": b"\xef\xbb\xbf" + ORDER,
-    "UTF-16": ORDER.decode().encode("utf-16"),
-    "UTF-16 without BOM": ORDER.decode().encode("utf-16-le"),
-    "UTF-32": ORDER.decode().encode("utf-32"),
+    "BOM": b"\xef\xbb\xbf" + PLACED,
+    "UTF-16": PLACED.decode().encode("utf-16"),
+    "UTF-16 without BOM": PLACED.decode().encode("utf-16-le"),
+    "UTF-32": PLACED.decode().encode("utf-32"),
     "bad UTF-8": order().replace(b"tok_ok", b"tok\xff"),
     "overlong UTF-8": order().replace(b"tok_ok", b"tok\xc0\xaf"),
     "encoded surrogate": order().replace(b"tok_ok", b"tok\xed\xa0\x80"),
@@ -149,7 +149,7 @@ async def test_the_largest_amount_is_fine(gateway: Edge) -> None:
 
 
 async def test_A4_a_body_of_more_than_64_kB_is_413_however_it_comes(gateway: Edge) -> None:
-    large = ORDER + b" " * 65_536
+    large = PLACED + b" " * 65_536
     announced = await gateway.place(large)
     assert (announced.status, announced.is_problem) == (413, True)
     chunked = b"".join(b"1000\r\n" + b" " * 4096 + b"\r\n" for _ in range(40)) + b"0\r\n\r\n"
@@ -175,7 +175,7 @@ async def test_A4_a_body_is_refused_by_its_announced_length_before_it_is_sent(ga
 
 
 async def test_a_body_of_64_kB_is_fine(gateway: Edge) -> None:
-    assert (await gateway.place(ORDER + b" " * (65_536 - len(ORDER)))).status == 200
+    assert (await gateway.place(PLACED + b" " * (65_536 - len(PLACED)))).status == 200
 
 
 @pytest.mark.parametrize("header", ["Prefer", "Consistency-Token", "Consistency-Level", "If-None-Match", "traceparent",

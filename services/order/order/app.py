@@ -10,6 +10,7 @@ from common.resilience.policy import Policy
 from common.runtime import Process
 from common.sender import Sender
 from common.service import Platform, assemble
+from common.topology import INVENTORY
 from order import api
 from order.catalog import Catalog
 from order.handlers import behaviour
@@ -22,7 +23,8 @@ from order.settings import Settings
 def build(settings: Settings) -> Process:
     platform = Platform.open("order", settings)
     policy = Policy(zone=settings.zone).but(settings.inventory_policy)
-    inventory = Upstream("inventory", settings.inventory_url, policy, faults.calls(platform.switches))
+    calls = faults.calls(platform.switches)
+    inventory = Upstream(INVENTORY, settings.inventory_url, policy, calls, platform.credentials)
 
     def serve() -> FastAPI:
         view = platform.view()

@@ -10,7 +10,6 @@ from common.contracts.money import Money
 from common.http_client import Upstream
 from common.problems import Problem
 from common.readmodel import View
-from common.security.identity import OPERATOR, Identity
 from order.projection import Price, price_key
 
 
@@ -20,7 +19,6 @@ class _Product(msgspec.Struct):
 
 _decode_price = msgspec.json.Decoder(Price).decode
 _decode_product = msgspec.json.Decoder(_Product).decode
-_SELF = Identity("service:order", frozenset({OPERATOR}))
 
 
 class Catalog:
@@ -43,7 +41,7 @@ class Catalog:
         return dict(zip(skus, await asyncio.gather(*(self._one(sku, headers) for sku in skus)), strict=True))
 
     async def _one(self, sku: str, headers: Mapping[str, str]) -> Money:
-        answer = await self._inventory.request("GET", f"/v1/products/{sku}", headers={**_SELF.headers(), **headers})
+        answer = await self._inventory.request("GET", f"/v1/products/{sku}", headers=headers)
         if answer.status == 404:
             raise Problem(422, "unknown-sku", "One of the lines names a product that is not sold here.")
         if answer.status != 200:

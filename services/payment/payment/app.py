@@ -24,7 +24,8 @@ def build(settings: Settings) -> Process:
         await sender.send(key, answer, actor="service:provider", traceparent=traceparent, causation=cause)
 
     policy, calls = POLICY.but(settings.provider_policy), faults.calls(platform.switches)
-    worker = ProviderWorker(settings.provider_url, report, policy=policy, middlewares=calls)
+    own = platform.credentials
+    worker = ProviderWorker(settings.provider_url, report, policy=policy, middlewares=calls, credentials=own)
 
     def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))

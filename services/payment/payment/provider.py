@@ -26,6 +26,8 @@ from common.errors import Late
 from common.http_client import Answer, Upstream
 from common.resilience import deadline
 from common.resilience.policy import Policy
+from common.security.credentials import Credentials
+from common.topology import PROVIDER
 from payment.domain import Call
 
 PATIENCE = 3.0  # seconds for one attempt, the question before it included
@@ -134,8 +136,10 @@ class ProviderWorker:
         patience: float = PATIENCE,
         policy: Policy = POLICY,
         middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+        credentials: Credentials | None = None,
     ) -> None:
         self._provider = provider
+        self._credentials = credentials
         self._policy = policy
         self._middlewares = middlewares
         self._report = report
@@ -154,7 +158,7 @@ class ProviderWorker:
             loop.call_soon_threadsafe(self._take)
 
     async def start(self) -> None:
-        upstream = Upstream("provider", self._provider, self._policy, self._middlewares)
+        upstream = Upstream(PROVIDER, self._provider, self._policy, self._middlewares, self._credentials)
         self._client = ProviderClient(upstream, self._patience)
         self._loop = asyncio.get_running_loop()
         self._take()

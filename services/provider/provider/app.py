@@ -4,6 +4,8 @@ from common import faults
 from common.clock import system_clock
 from common.health import Health
 from common.runtime import Process
+from common.security import gate
+from common.security.credentials import Credentials
 from common.topology import PROVIDER
 from provider import api, ledger
 from provider.counter import Counter
@@ -12,7 +14,10 @@ from provider.settings import Settings
 
 
 def build(settings: Settings) -> Process:
+    credentials = Credentials.of(PROVIDER, settings.certificates)
     journal = Journal(ledger.path(settings.data), ledger.SCHEMA)
     switches = faults.switches_of(PROVIDER, settings.data, settings)
     counter = Counter(journal, settings, system_clock)
-    return Process(PROVIDER, Health(), api=api.build(counter), close=(journal.close,), switches=switches)
+    served = gate.enforce(api.build(counter), credentials.id)
+    context, close = credentials.server(), (journal.close,)
+    return Process(PROVIDER, Health(), credentials, served, context, close=close, switches=switches)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from common.testing.certificates import Certificates
 from common.testing.http import Address
 
 KILLS = 20
@@ -46,17 +48,18 @@ class Shop:
         while key not in self.answers and not self.closed:
             try:
                 reply = await self.address.request("POST", path, headers, body)
-            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, ssl.SSLError):
                 continue
             assert reply.status == 200, reply.body
             self.answers[key] = reply.body
 
 
-def start(listening: socket.socket, admin: socket.socket, data: Path) -> subprocess.Popen[bytes]:
+def start(listening: socket.socket, admin: socket.socket, data: Path, certificates: Path) -> subprocess.Popen[bytes]:
+    told = {"ORDERLY_DATA": str(data), "ORDERLY_CERTIFICATES": str(certificates)}
     doors = {"ORDERLY_API_FD": str(listening.fileno()), "ORDERLY_ADMIN_FD": str(admin.fileno())}
     return subprocess.Popen(
         COMMAND,
-        env={**os.environ, "ORDERLY_DATA": str(data), **doors},
+        env={**os.environ, **told, **doors},
         pass_fds=(listening.fileno(), admin.fileno()),
         stdout=subprocess.DEVNULL,
     )
@@ -77,12 +80,15 @@ def listener() -> socket.socket:
 @pytest.mark.timeout(180)
 async def test_what_was_answered_survives_every_kill(tmp_path: Path) -> None:
     chance = random.Random(20)
+    certificates = Certificates(tmp_path / "certs")
+    shown = certificates.publish("provider")
+    context = certificates.credentials("payment").client("provider")
     with listener() as listening, listener() as admin:
-        shop = Shop(Address(listening.getsockname()[1]))
+        shop = Shop(Address(listening.getsockname()[1], "https", context))
         trading = [asyncio.create_task(shop.trade(f"m{n}", random.Random(n))) for n in range(MERCHANTS)]
         for _ in range(KILLS):
             already = len(shop.answers)
-            process = start(listening, admin, tmp_path)
+            process = start(listening, admin, tmp_path, shown)
             try:
                 while len(shop.answers) == already:
                     assert process.poll() is None

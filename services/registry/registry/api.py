@@ -1,4 +1,4 @@
-"""The registry's HTTP API: who is there says so, who asks may wait for news."""
+"""The registry's HTTP API: who is there says so, who asks may wait for news. Nobody says so for another."""
 
 from typing import Annotated
 
@@ -10,6 +10,8 @@ from common.contracts.api import Body
 from common.discovery.port import Endpoint
 from common.problems import Problem
 from common.respond import as_json
+from common.security import audit
+from common.security.spiffe import peer_of
 from registry.watching import Watching
 
 LONGEST_WAIT = 30.0  # seconds
@@ -38,13 +40,15 @@ def build(watching: Watching) -> FastAPI:
 
     @app.put("/v1/services/{service}/{instance}")
     async def heartbeat(request: Request, service: str, instance: str) -> Response:
+        _only_itself(request, service)
         body = await json_body.parse(request, HeartbeatBody)
         endpoint = Endpoint(**body.endpoint.model_dump())
         watching.heartbeat(service, instance, endpoint, body.heartbeat, body.lease)
         return Response(status_code=204)
 
     @app.delete("/v1/services/{service}/{instance}")
-    async def leave(service: str, instance: str) -> Response:
+    async def leave(request: Request, service: str, instance: str) -> Response:
+        _only_itself(request, service)
         watching.leave(service, instance)
         return Response(status_code=204)
 
@@ -54,6 +58,13 @@ def build(watching: Watching) -> FastAPI:
         return as_json(await watching.listing(service, after, _wait(request.query_params.get("wait", "0"))))
 
     return app
+
+
+def _only_itself(request: Request, service: str) -> None:
+    peer = peer_of(request.scope)
+    if peer is None or peer.service != service:
+        audit.denied(str(peer or "nobody"), f"registration of {service}", "it is another service's")
+        raise Problem(403, "not-yours", "A service speaks for itself here, and for no other.")
 
 
 def _wait(text: str) -> float:

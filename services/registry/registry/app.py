@@ -4,6 +4,9 @@ import time
 
 from common.health import Health
 from common.runtime import Process
+from common.security import gate
+from common.security.credentials import Credentials
+from common.topology import REGISTRY
 from registry import api
 from registry.leases import Leases
 from registry.settings import Settings
@@ -12,5 +15,6 @@ from registry.watching import Watching
 
 def build(settings: Settings) -> Process:
     watching = Watching(Leases(), settings.registry_learning_ms / 1000, time.monotonic)
-    app = api.build(watching)
-    return Process("registry", Health(), api=app, background=(watching.start,), drain=(watching.stop,))
+    credentials = Credentials.of(REGISTRY, settings.certificates)
+    served, context = gate.enforce(api.build(watching), credentials.id), credentials.server()
+    return Process(REGISTRY, Health(), credentials, served, context, (), (watching.start,), (watching.stop,))

@@ -14,7 +14,7 @@ from common.discovery import registration as heartbeats
 from common.discovery.by_registry import Registry
 from common.discovery.registration import Registration
 from common.testing.discovery_contract import DiscoveryContract, Site, Watcher
-from common.testing.http import Address, serving
+from common.testing.http import Address, called_by, serving
 from registry import api
 from registry.leases import Leases
 from registry.watching import Watching
@@ -44,7 +44,7 @@ class Town(Site):
                 raise ConnectionError("shut")
             return await call_next(request)
 
-        self._address = await self._stack.enter_async_context(serving(app))
+        self._address = await self._stack.enter_async_context(serving(called_by("order", app)))
 
     async def close(self) -> None:
         self._shut = False
@@ -132,7 +132,7 @@ def test_nobody_is_listed_beyond_its_lease(beats: Sequence[tuple[int, float]]) -
 async def running(learning: float = 0.0) -> AsyncIterator[Address]:
     watching = Watching(Leases(), learning, time.monotonic)
     await watching.start()
-    async with serving(api.build(watching)) as address:
+    async with serving(called_by("order", api.build(watching))) as address:
         yield address
     await watching.stop()
 
@@ -150,6 +150,13 @@ async def test_a_registry_that_has_just_started_sends_nobody_to_an_empty_list() 
         await watcher.sees("http://a:1")
         assert len(watcher.lists) == 1
         await watcher.close()
+
+
+async def test_nobody_registers_another_service_or_takes_it_away() -> None:
+    async with running() as address:
+        for method, body in (("PUT", BEAT % 30), ("DELETE", b"")):
+            reply = await address.request(method, "/v1/services/payment/1", JSON, body)
+            assert (reply.status, reply.is_problem) == (403, True)
 
 
 async def test_the_end_of_a_lease_is_news() -> None:

@@ -11,6 +11,8 @@ from common.discovery.port import Endpoint
 from common.errors import Unavailable
 from common.http_client import Upstream
 from common.resilience.policy import Policy
+from common.security.credentials import Credentials
+from common.topology import REGISTRY
 
 WAIT = 20  # seconds for one long poll
 
@@ -30,15 +32,17 @@ _read = msgspec.json.Decoder(Listing).decode
 class Registry:
     """One service, as the registry at `url` knows it."""
 
-    def __init__(self, url: str, service: str) -> None:
+    def __init__(self, url: str, service: str, credentials: Credentials | None = None) -> None:
         self._url = url
+        self._credentials = credentials
         self._path = f"/v1/services/{quote(service, safe='')}"
 
     async def watch(self) -> AsyncIterator[Sequence[Endpoint]]:
         """A registry that has just started knows nobody yet, and says so (503): the last list stands."""
         backoff = Backoff()
         version = ""
-        upstream = Upstream("registry", self._url, Policy(deadline=5.0, attempts=1, breaker=0.0))
+        policy = Policy(deadline=5.0, attempts=1, breaker=0.0)
+        upstream = Upstream(REGISTRY, self._url, policy, credentials=self._credentials)
         try:
             while True:
                 try:

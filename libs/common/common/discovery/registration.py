@@ -13,6 +13,8 @@ from common.discovery.port import Endpoint
 from common.errors import Unavailable
 from common.http_client import Upstream
 from common.resilience.policy import Policy
+from common.security.credentials import Credentials
+from common.topology import REGISTRY
 
 HEARTBEAT = 0.5  # seconds
 LEASE = 5.0  # seconds without a heartbeat, after which the registry forgets us
@@ -23,9 +25,16 @@ _log = structlog.get_logger("registration")
 class Registration:
     """`endpoint` is asked for at each heartbeat: readiness changes. A registry that is away is told later."""
 
-    def __init__(self, registry: str, service: str, instance: str, endpoint: Callable[[], Endpoint]) -> None:
+    def __init__(
+        self,
+        registry: str,
+        service: str,
+        instance: str,
+        endpoint: Callable[[], Endpoint],
+        credentials: Credentials | None = None,
+    ) -> None:
         policy = Policy(deadline=2 * HEARTBEAT, attempts=1, breaker=0.0)
-        self._upstream = Upstream("registry", registry, policy)
+        self._upstream = Upstream(REGISTRY, registry, policy, credentials=credentials)
         self._path = f"/v1/services/{quote(service, safe='')}/{quote(instance, safe='')}"
         self._endpoint = endpoint
         self._heard = True

@@ -6,7 +6,8 @@
     kubernetes://shop/order:api                  EndpointSlices of Service `order` in namespace `shop`, port `api`
     registry://127.0.0.1:8500/order              who has registered there
 
-`dns+https://` and so on: the same, and the endpoints speak TLS. Only what is named is imported.
+The endpoints speak TLS where we have credentials, else plain HTTP; `dns+https://` and so on say which. Only what is named is
+imported.
 """
 
 from urllib.parse import urlsplit
@@ -14,12 +15,13 @@ from urllib.parse import urlsplit
 from common.discovery.port import Discovery, Endpoint
 from common.discovery.static import Static
 from common.errors import SettingsError
+from common.security.credentials import Credentials
 
 
-def discovery(text: str) -> Discovery:
+def discovery(text: str, credentials: Credentials | None = None) -> Discovery:
     """Raises SettingsError for what is none of these."""
     kind, _, scheme = text.partition("://")[0].partition("+")
-    scheme = scheme or "http"
+    scheme = scheme or ("https" if credentials else "http")
     try:
         url = urlsplit(text)
         host, port, path = url.hostname or "", url.port if kind != "kubernetes" else None, url.path.strip("/")
@@ -44,7 +46,7 @@ def discovery(text: str) -> Discovery:
         case "registry" if host and path:
             from common.discovery.by_registry import Registry
 
-            return Registry(f"{scheme}://{url.netloc}", path)
+            return Registry(f"{scheme}://{url.netloc}", path, credentials)
     raise _unknown(text)
 
 

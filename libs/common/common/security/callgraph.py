@@ -6,7 +6,10 @@ its callers may do there is told by its table of routes. Messages between servic
 
 from collections.abc import Mapping, Sequence
 
-from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, VERIFIER
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, REGISTRY, VERIFIER
+
+_REGISTER = ("PUT /v1/services/{service}/{instance}", "DELETE /v1/services/{service}/{instance}")
+_FIND = "GET /v1/services/{service}"
 
 CALLS: Mapping[tuple[str, str], Sequence[str]] = {
     (GATEWAY, ORDER): (
@@ -33,6 +36,11 @@ CALLS: Mapping[tuple[str, str], Sequence[str]] = {
         "GET /v1/operations/{key:path}",
     ),
     (VERIFIER, PROVIDER): ("GET /v1/ledger",),
+    (GATEWAY, REGISTRY): (*_REGISTER, _FIND),
+    (ORDER, REGISTRY): (*_REGISTER, _FIND),
+    (PAYMENT, REGISTRY): (*_REGISTER, _FIND),
+    (INVENTORY, REGISTRY): _REGISTER,
+    (PROVIDER, REGISTRY): _REGISTER,
 }
 
 

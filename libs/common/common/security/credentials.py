@@ -17,6 +17,7 @@ from common.clock import Clock, rfc3339, system_clock
 from common.errors import SettingsError
 from common.security import tls
 from common.security.spiffe import SpiffeId
+from common.telemetry import metrics
 
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
@@ -40,6 +41,16 @@ class Credentials:
             self._loaded = self._load()
         except (OSError, ValueError) as error:
             raise SettingsError(f"certificates in {folder}: {error}") from None
+
+    @classmethod
+    def of(cls, service: str, folder: Path | None) -> "Credentials":
+        """Those of this very service. There is no way to run without."""
+        if folder is None:
+            raise SettingsError("ORDERLY_CERTIFICATES is not set: the folder with tls.crt, tls.key and ca.crt")
+        found = cls(folder)
+        if found.id.service != service:
+            raise SettingsError(f"certificates in {folder}: they speak for {found.id}, this is {service}")
+        return found
 
     @property
     def id(self) -> SpiffeId:
@@ -73,7 +84,9 @@ class Credentials:
         return True
 
     async def watch(self, every: float = LOOK_EVERY) -> None:
-        """Look from now on, as long as the event loop runs."""
+        """Look from now on, as long as the event loop runs, and let the metrics tell."""
+        metrics.CERTIFICATE_EXPIRES.set_function(lambda: self._loaded.holder.expires / 1000)
+        metrics.CERTIFICATE_ALARM.set_function(lambda: float(self.alarm() is not None))
         self._watching = asyncio.create_task(self._watch(every))
 
     def expired(self) -> str | None:

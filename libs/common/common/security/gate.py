@@ -13,6 +13,7 @@ from common import problems, tracecontext
 from common.problems import Problem
 from common.security import audit, callgraph
 from common.security.spiffe import SpiffeId, peer_of
+from common.telemetry import metrics
 
 
 def enforce(app: Starlette, own: SpiffeId) -> ASGIApp:
@@ -40,6 +41,7 @@ class _Gate:
             await self._inside(scope, receive, send)
             return
         trace_id = tracecontext.trace_id(tracecontext.of(scope))
+        metrics.CALLS_DENIED.labels(peer.service if peer else "").inc()
         audit.denied(str(peer or "nobody"), self._what, "not a declared caller", trace_id)
         problem = Problem(403, "caller-not-allowed", "This service may not ask for this.")
         answer = Response(problem.body(trace_id), 403, media_type=problems.MEDIA_TYPE)

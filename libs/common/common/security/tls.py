@@ -19,6 +19,7 @@ from cryptography import x509
 
 from common.clock import MINUTE, Instant, Millis
 from common.security.spiffe import Holder, SpiffeId
+from common.telemetry import metrics
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -116,7 +117,9 @@ class Connection(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
-            _log.warning("handshake refused", reason=str(error), server_side=self.server_side)
+            side = "server" if self.server_side else "client"
+            _log.warning("handshake refused", reason=str(error), side=side)
+            metrics.HANDSHAKES_REFUSED.labels(side).inc()
             raise
 
     def write(self, data: "ReadableBuffer") -> int:

@@ -5,6 +5,14 @@ Values that somebody holds anyway are read when they are asked for (`set_functio
 
 from prometheus_client import Counter, Gauge, Histogram
 
+CERTIFICATE_EXPIRES = Gauge("orderly_certificate_expires", "When our certificate ends, in seconds since 1970.")
+CERTIFICATE_ALARM = Gauge("orderly_certificate_alarm", "1 while new certificate files cannot be used.")
+HANDSHAKES_REFUSED = Counter(
+    "orderly_handshakes_refused", "TLS handshakes that failed, by the end that we were.", ["side"]
+)
+CALLS_DENIED = Counter(
+    "orderly_calls_denied", "Requests of other services that the call graph does not allow.", ["who"]
+)
 UPSTREAM_REQUESTS = Counter(
     "orderly_upstream_requests",
     "Requests to another service: answered (whatever the status), late, failed, refused by a guard before being sent.",

@@ -39,11 +39,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """`context` is the client's, for a server that speaks TLS."""
+
     port: int
+    scheme: str = "http"
+    context: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -58,7 +62,7 @@ class Address:
     async def exchange(self, sent: bytes, within: float = 10.0) -> Reply:
         """Send these very bytes, read one answer, and see whether the connection was closed after it."""
         async with asyncio.timeout(within):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context)
             try:
                 writer.write(sent)
                 status, headers, body = await read_reply(reader)
@@ -97,7 +101,7 @@ async def serving(app: Any, context: ssl.SSLContext | None = None) -> AsyncItera
     sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = await http_guard.listen(config, state, sock, context)
     try:
-        yield Address(sock.getsockname()[1])
+        yield Address(sock.getsockname()[1], "https" if context else "http")
     finally:
         server.close()
         for connection in list(state.connections):
