@@ -8,7 +8,7 @@ class TestMyDiscovery(DiscoveryContract):
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from common.discovery import Discovery, Endpoint
 
@@ -57,10 +57,13 @@ class Watcher:
                 self.lists.append(endpoints)
                 self._news.notify_all()
 
-    async def sees(self, *addresses: str) -> Sequence[Endpoint]:
+    async def sees(self, *addresses: str, within: float = WITHIN) -> Sequence[Endpoint]:
         """Return when exactly these are ready."""
-        async with asyncio.timeout(WITHIN), self._news:
-            await self._news.wait_for(lambda: self.ready() == sorted(addresses))
+        return await self.until(lambda: self.ready() == sorted(addresses), within)
+
+    async def until(self, holds: Callable[[], bool], within: float = WITHIN) -> Sequence[Endpoint]:
+        async with asyncio.timeout(within), self._news:
+            await self._news.wait_for(holds)
         return self.lists[-1]
 
     def ready(self) -> list[str] | None:
