@@ -131,6 +131,21 @@ async def test_what_a_customer_has_already_is_not_sent_again(system: System) -> 
             assert (status, not nothing, again["ETag"]) == (304, True, headers["ETag"]), path
 
 
+async def test_the_catalog_shows_what_was_written_at_once_and_what_was_ordered_soon(system: System) -> None:
+    async with system.client("operator") as operator, system.client("alice") as alice:
+        for amount in (311, 312, 313):
+            price = {"amount": amount, "currency": "EUR"}
+            await operator.call("PUT", "/v1/products/cup", {"name": "cup", "price": price})
+            _, cup, _ = await alice.call("GET", "/v1/products/cup")
+            _, page, _ = await alice.call("GET", "/v1/products")
+            assert cup["price"] == price
+            assert price in [item["price"] for item in page["items"]]
+        await alice.place([("cup", 1)], wait=10)
+        async with asyncio.timeout(10):
+            while (await alice.call("GET", "/v1/products/cup"))[1]["available"] >= cup["available"]:
+                pass
+
+
 async def test_a_new_price_counts_for_whoever_waited_for_it(system: System) -> None:
     async with system.client("operator") as operator, system.client("alice") as alice:
         for amount in (100, 250, 75):

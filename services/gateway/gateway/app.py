@@ -1,21 +1,28 @@
 """Wires the gateway: the one place that knows which issuer it trusts and where the services are."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from common import faults
+from common.cache import Loaded, reading, writing
+from common.cache.lifetime import Lifetime
+from common.cache.loader import Loader
+from common.cache.stores import open_cache
 from common.clock import system_clock
 from common.errors import SettingsError
 from common.health import Health
-from common.http_client import Upstream
+from common.http_client import Answer, Upstream
 from common.resilience.policy import Policy
 from common.runtime import Process
 from common.security.credentials import Credentials
+from common.security.identity import CUSTOMER, Identity
 from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway import api
 from gateway.admission import Admission
+from gateway.catalog import Catalog
 from gateway.https import Https
 from gateway.issuer import DemoIssuer, load_key
 from gateway.limits import RateLimit
@@ -25,6 +32,7 @@ from gateway.shedding import Edge
 
 REQUESTS_A_SECOND = 100.0  # for each caller
 REQUESTS_AT_ONCE = 200
+OURSELVES = Identity("service:gateway", frozenset({CUSTOMER}))
 
 
 def build(settings: Settings) -> Process:
@@ -42,7 +50,10 @@ def build(settings: Settings) -> Process:
     switches = faults.switches_of(GATEWAY, settings.data, settings)
     calls = faults.calls(switches)
     upstreams = {name: Upstream(name, url, policy.but(but), calls, credentials) for name, (url, but) in asked.items()}
-    proxy = Proxy(upstreams, {name: Edge(name, time.monotonic) for name in upstreams} if settings.shedding else {})
+    edges = {name: Edge(name, time.monotonic) for name in upstreams} if settings.shedding else {}
+    catalog = _catalog(settings, upstreams[INVENTORY], edges.get(INVENTORY))
+    proxy = Proxy(upstreams, edges, catalog)
+    background = (*background, *((catalog.start,) if catalog else ()))
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check
@@ -66,3 +77,28 @@ def _https(settings: Settings) -> Https | None:
             return Https(certificate, key)
         case _:
             raise SettingsError("ORDERLY_EDGE_CERTIFICATE and ORDERLY_EDGE_KEY come together")
+
+
+def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None) -> Catalog | None:
+    if settings.catalog_reads == "off":
+        return None
+    read = reading.STRATEGIES.get(settings.catalog_reads)
+    write = writing.STRATEGIES.get(settings.catalog_writes)
+    if read is None or write is None:
+        known = f"ORDERLY_CATALOG_READS: off, {', '.join(reading.STRATEGIES)}; _WRITES: {', '.join(writing.STRATEGIES)}"
+        raise SettingsError(known)
+
+    async def ask(path: str) -> Answer:
+        async with edge.admitted() if edge else nullcontext():
+            return await inventory.request("GET", path, OURSELVES.headers())
+
+    async def load(path: str) -> Loaded:
+        return await catalog.load(path)
+
+    lifetime = Lifetime(fresh=settings.catalog_fresh_ms, negative=settings.catalog_fresh_ms)
+    urls = [url for url in (settings.cache_urls or settings.redis_url).split(",") if url]
+    loader = Loader(open_cache(urls, "orderly:catalog:", lifetime), load, lifetime)
+    catalog = Catalog(
+        read("catalog", loader), write(loader), ask, lambda path: inventory.stream(path, OURSELVES.headers())
+    )
+    return catalog

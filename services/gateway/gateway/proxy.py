@@ -17,6 +17,8 @@ from common import json_body, parameters, problems, tracecontext
 from common.http_client import Answer, Stream, Upstream
 from common.problems import Problem
 from common.security.identity import Identity
+from common.topology import INVENTORY
+from gateway.catalog import Catalog
 from gateway.routes import Route
 from gateway.shedding import Edge
 
@@ -34,11 +36,14 @@ _PATH = {"order_id": parameters.order_id, "sku": parameters.sku}
 
 
 class Proxy:
-    """`edges`: those before the upstreams that have one."""
+    """`edges`: those before the upstreams that have one. `catalog`: what need not be asked of the inventory each time."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], edges: Mapping[str, Edge]) -> None:
+    def __init__(
+        self, upstreams: Mapping[str, Upstream], edges: Mapping[str, Edge], catalog: Catalog | None = None
+    ) -> None:
         self._upstreams = upstreams
         self._edges = edges
+        self._catalog = catalog
 
     async def forward(self, route: Route, request: Request, caller: Identity) -> Response:
         """Raises `Problem` for what the route does not take, Unavailable when its service gives no answer in time."""
@@ -54,11 +59,23 @@ class Proxy:
             body = await json_body.read(request)
             headers["Content-Type"] = "application/json"
         edge = self._edges.get(route.upstream) if not waits else None
-        async with edge.admitted() if edge else nullcontext():
-            ask = upstream.request(route.method, path, headers, body, waits=waits, repeatable=route.repeatable)
-            return _back(await ask)
+
+        async def ask() -> Answer:
+            async with edge.admitted() if edge else nullcontext():
+                return await upstream.request(
+                    route.method, path, headers, body, waits=waits, repeatable=route.repeatable
+                )
+
+        if self._catalog is None or route.upstream != INVENTORY:
+            return _back(await ask())
+        if route.method != "GET":
+            return _back(await self._catalog.write(path.removesuffix("/receipts"), ask))
+        found = await self._catalog.read(request, path, ask)
+        return found if isinstance(found, Response) else _back(found)
 
     async def close(self) -> None:
+        if self._catalog is not None:
+            await self._catalog.close()
         for upstream in self._upstreams.values():
             await upstream.close()
 

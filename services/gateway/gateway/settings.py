@@ -11,7 +11,10 @@ class Settings(Listening):
     """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer.
     `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy). `shedding`: refuse what would
     only queue. `edge_certificate` and `edge_key` make its own API HTTPS; without them it is plain, for loopback or behind an
-    ingress."""
+    ingress.
+
+    `redis_url`: what several gateways share, limits and the cache, is there; without it each has its own. `cache_urls`: several
+    Redis for the cache alone, separated by commas. `catalog_reads` and `catalog_writes`: the cache's strategies, or `off`."""
 
     data: Path
     gateway_url: str
@@ -24,6 +27,11 @@ class Settings(Listening):
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
     rate_limit: bool = True
+    redis_url: str = ""
+    cache_urls: str = ""
+    catalog_reads: str = "read-through"
+    catalog_writes: str = "write-through"
+    catalog_fresh_ms: int = 1_000
     shedding: bool = True
     edge_certificate: Path | None = None
     edge_key: Path | None = None

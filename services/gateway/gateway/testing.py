@@ -102,8 +102,8 @@ def _key() -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def edge(**settings: object) -> AsyncIterator[Edge]:
-    """A gateway before one stand-in service. `settings` replace the defaults."""
+async def edge(inventory: FastAPI | None = None, **settings: object) -> AsyncIterator[Edge]:
+    """A gateway before one stand-in service, and perhaps an `inventory`. `settings` replace the defaults."""
     service = Service()
     async with contextlib.AsyncExitStack() as opened:
         data = Path(opened.enter_context(tempfile.TemporaryDirectory()))
@@ -113,13 +113,15 @@ async def edge(**settings: object) -> AsyncIterator[Edge]:
         urls: dict[str, str] = {}
         for name in (ORDER, PAYMENT, INVENTORY):
             context = certificates.credentials(name).server()
-            behind = await opened.enter_async_context(serving(service.application(), context))
+            app = inventory if inventory is not None and name == INVENTORY else service.application()
+            behind = await opened.enter_async_context(serving(app, context))
             urls[f"{name}_url"] = behind.url
         chosen = {
             "data": data,
             "certificates": certificates.publish(GATEWAY),
             "gateway_url": "http://gateway.test",
             "rate_limit": False,
+            "catalog_reads": "off",
             **urls,
             **settings,
         }

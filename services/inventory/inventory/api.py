@@ -1,6 +1,7 @@
 """The inventory service's HTTP API: each route says what it takes, whom it serves, and which status an answer has."""
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, problems, tracecontext
 from common.consistency import Asked, Token
@@ -9,11 +10,12 @@ from common.problems import Problem
 from common.resilience import deadline
 from common.respond import as_json, versioned
 from common.security.identity import Caller, Identity
+from inventory.changes import Changes
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
 
 
-def build(stocking: Stocking, queries: Queries) -> FastAPI:
+def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
     app = FastAPI(title="inventory", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
     deadline.install(app)
@@ -42,6 +44,12 @@ def build(stocking: Stocking, queries: Queries) -> FastAPI:
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, ReceiptBody)
         return await _done(sku, await stocking.receive(sku, body, key, caller, tracecontext.of(request.scope)))
+
+    @app.get("/internal/catalog/changes")
+    async def follow(caller: Caller) -> Response:
+        stream = changes.stream()
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     async def _done(sku: str, token: Token | None) -> Response:
         """The product as it is now; 202 with its name alone when the read model is late."""

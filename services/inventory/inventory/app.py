@@ -7,6 +7,7 @@ from common.runtime import Process
 from common.sender import Sender
 from common.service import Platform, assemble
 from inventory import api
+from inventory.changes import Changes
 from inventory.handlers import BEHAVIOUR
 from inventory.projection import ProductProjection
 from inventory.queries import Queries
@@ -18,8 +19,10 @@ def build(settings: Settings) -> Process:
     platform = Platform.open("inventory", settings)
 
     def serve() -> FastAPI:
-        queries = Queries(platform.view(), platform.log)
-        return api.build(Stocking(queries, Sender("inventory", platform.log, platform.clock)), queries)
+        view = platform.view()
+        queries = Queries(view, platform.log)
+        stocking = Stocking(queries, Sender("inventory", platform.log, platform.clock))
+        return api.build(stocking, queries, Changes(platform.log, view))
 
     return assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=ProductProjection())
 

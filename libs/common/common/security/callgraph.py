@@ -25,6 +25,7 @@ CALLS: Mapping[tuple[str, str], Sequence[str]] = {
         "GET /v1/products/{sku}",
         "PUT /v1/products/{sku}",
         "POST /v1/products/{sku}/receipts",
+        "GET /internal/catalog/changes",
     ),
     (GATEWAY, PAYMENT): ("GET /v1/payments/{order_id}",),
     (ORDER, INVENTORY): ("GET /v1/products/{sku}",),
