@@ -32,6 +32,15 @@ class Answer:
     body: dict[str, Any]
     headers: Mapping[str, str]
 
+    @property
+    def kind(self) -> str:
+        """Of a problem (RFC 9457): the end of its type."""
+        return str(self.body.get("type", "")).rpartition("/")[2]
+
+    @property
+    def retry_after(self) -> float:
+        return float(self.headers.get("Retry-After", 0))
+
 
 @dataclass
 class Customers:
@@ -123,8 +132,8 @@ class _Life:
                 return answer
             if answer is not None and answer.status not in NOT_NOW:
                 raise Surprise(f"{method} {path}: {answer.status} {answer.body}")
-            self.told.errors.append((time.monotonic(), str(answer.status) if answer else "no answer"))
-            await asyncio.sleep(pause)
+            self.told.errors.append((time.monotonic(), f"{answer.status} {answer.kind}" if answer else "no answer"))
+            await asyncio.sleep(max(pause, answer.retry_after if answer else 0.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _once(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer | None:
