@@ -38,6 +38,7 @@ PRICE = {"amount": 1999, "currency": "EUR"}
 @dataclass
 class Outcome:
     seed: int
+    setting: Setting
     orders: Sequence[Told] = ()
     struck: list[Struck] = field(default_factory=list)
     verdicts: Sequence[Verdict] = ()
@@ -63,7 +64,7 @@ class Outcome:
 def run(seed: int, setting: Setting, data: Path) -> Outcome:
     """The platform is stopped when it returns; its data stays."""
     folder = Folder.at(data)
-    outcome = Outcome(seed)
+    outcome = Outcome(seed, setting)
     with _environment(setting.environment()), _platform(folder, setting) as platform, records.log_of(folder) as log:
         poisoner = Poisoner(log, random.Random(f"poison {seed}"))
         asyncio.run(_suffer(platform, inflict.Trouble(folder, poisoner), setting, outcome))

@@ -1,47 +1,36 @@
-"""The setting of the campaigns, from the environment, and the recovery table at the end of the run."""
+"""The recovery table at the end of the run, one for each platform."""
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from tests.faults.campaign import Outcome
 from tests.faults.recovery import report, table
-from tests.faults.setting import Setting
 
-SETTING = Setting(
-    engine=os.environ.get("ORDERLY_TARGET", "embedded"),
-    brokers=int(os.environ.get("ORDERLY_BROKERS", "1")),
-    rate=float(os.environ.get("ORDERLY_FAULTS_RATE", "50")),
-    seconds=float(os.environ.get("ORDERLY_FAULTS_SECONDS", "65")),
-)
-
-
-@dataclass
-class Campaigns:
-    setting: Setting
-    outcomes: list[Outcome] = field(default_factory=list)
+OUTCOMES = pytest.StashKey[list[Outcome]]()
 
 
 @pytest.fixture(scope="session")
-def campaigns(pytestconfig: pytest.Config) -> Campaigns:
-    pytestconfig.stash[RESULTS] = found = Campaigns(SETTING)
-    return found
-
-
-RESULTS = pytest.StashKey[Campaigns]()
+def outcomes(pytestconfig: pytest.Config) -> list[Outcome]:
+    """What became of the campaigns of this run."""
+    return pytestconfig.stash.setdefault(OUTCOMES, [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash.get(RESULTS, None)
-    if found is None or not found.outcomes:
-        return
-    rows = report(recovery for outcome in found.outcomes for recovery in outcome.recoveries)
-    terminalreporter.section(f"recovery: {found.setting}")
-    for outcome in found.outcomes:
-        terminalreporter.write_line(str(outcome))
-    terminalreporter.write_line(table(rows))
-    if path := os.environ.get("ORDERLY_FAULTS_REPORT"):
+    by_platform: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in config.stash.get(OUTCOMES, []):
+        by_platform[str(outcome.setting)].append(outcome)
+    rows = {
+        platform: report(recovery for outcome in outcomes for recovery in outcome.recoveries)
+        for platform, outcomes in by_platform.items()
+    }
+    for platform, outcomes in by_platform.items():
+        terminalreporter.section(f"recovery: {platform}")
+        for outcome in outcomes:
+            terminalreporter.write_line(str(outcome))
+        terminalreporter.write_line(f"\n{table(rows[platform])}")
+    if rows and (path := os.environ.get("ORDERLY_FAULTS_REPORT")):
         Path(path).write_text(json.dumps(rows, indent=1))

@@ -10,15 +10,19 @@ SCALED = ("order=2", "payment.processor=2")  # two owners side by side, whole an
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`rate`: orders per second; `seconds`: how long new trouble comes; `lease`: seconds until the silent are fenced;
-    `scale`: as `orderly up --scale` has it."""
+    """`rate`: orders per second; `seconds`: how long new trouble comes; `scale`: as `orderly up --scale` has it."""
 
     engine: str = "embedded"
     brokers: int = 1
     scale: Sequence[str] = ()
     rate: float = 50.0
     seconds: float = 60.0
-    lease: float = 1.5
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which the silent are fenced: short, so that a freeze need not be long, and long enough for processes
+        that share a machine with a JVM."""
+        return 3.0 if self.engine == "kafka" else 1.5
 
     @property
     def shape(self) -> Shape:
