@@ -1,6 +1,10 @@
-"""One running platform for each test module, on data of its own, stopped and checked afterwards."""
+"""One running platform for each test module and engine, on data of its own, stopped and checked afterwards.
+
+ORDERLY_TARGET names one engine, to test no other.
+"""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +12,14 @@ import psutil
 import pytest
 from system import System
 
+ENGINES = [pytest.param("embedded"), pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.redis])]
+TARGET = os.environ.get("ORDERLY_TARGET")
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+
+@pytest.fixture(scope="module", params=[TARGET] if TARGET else ENGINES)
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     data: Path = tmp_path_factory.mktemp("data")
-    found = System(data)
+    found = System(data, request.param)
     found.up()
     started = {service["pid"] for service in found.status()["services"]}
     try:

@@ -37,12 +37,13 @@ def orderly(*arguments: str, data: Path, check: bool = True) -> subprocess.Compl
 @dataclass
 class System:
     data: Path
+    engine: str = "embedded"
     base_url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     stocked: set[str] = field(default_factory=set)
 
     def up(self) -> None:
-        orderly("up", "--detach", data=self.data)
+        orderly("up", "--detach", "--engine", self.engine, data=self.data)
         self.base_url = self.status()["base_url"]
 
     def down(self) -> None:

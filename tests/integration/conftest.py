@@ -1,20 +1,13 @@
-"""A private Kafka and a private Redis for the tests of one run.
+"""A private Kafka and a private Redis for the tests of one run."""
 
-Where Java or Redis is missing these tests are skipped, with the way to get it; in continuous integration they fail.
-"""
-
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from orderly.backing import java, redis
 from orderly.backing.private import Brokers, RedisServer
-from orderly.failure import Failure
 
 HERE = Path(__file__).parent
-NEEDS = {"kafka": java.find, "redis": redis.find}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,18 +15,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(180))
-
-
-@pytest.fixture(autouse=True)
-def _can_be_had(request: pytest.FixtureRequest) -> None:
-    for marker, find in NEEDS.items():
-        if request.node.get_closest_marker(marker) is not None:
-            try:
-                find()
-            except Failure as missing:
-                if os.environ.get("CI"):
-                    raise
-                pytest.skip(f"{missing.what}; {missing.advice}")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def engine_in(folder: Folder) -> str | None:
         return "embedded" if folder.log.exists() else None
 
 
-def claim(folder: Folder, wanted: str) -> str:
+def chosen(folder: Folder, wanted: str) -> str:
     """The engine to start it with: the wanted one, else the one it was made with, else embedded. Raises Failure for another."""
     made = engine_in(folder)
     if made is not None and wanted not in ("", made):
@@ -30,9 +30,12 @@ def claim(folder: Folder, wanted: str) -> str:
             f"the data in {folder.root} was made with the {made} engine, not {wanted}",
             f"start it with --engine {made}, or choose another folder: --data DIR",
         )
-    chosen = made or wanted or ENGINES[0]
-    (folder.root / "engine").write_text(chosen + "\n")
-    return chosen
+    return made or wanted or ENGINES[0]
+
+
+def claim(folder: Folder, engine: str) -> None:
+    """From now on its data is of this engine."""
+    (folder.root / "engine").write_text(engine + "\n")
 
 
 def servers_of(folder: Folder) -> Servers:

@@ -17,7 +17,7 @@ from orderly.runfile import Run
 from orderly.shape import Shape
 from orderly.supervisor import ALREADY_RUNS, CANNOT_START, DRAIN_WITHIN
 
-READY_WITHIN = 60.0
+READY_WITHIN = 120.0
 STOP_WITHIN = len(STOP_ORDER) * DRAIN_WITHIN + 3
 HOPELESS_AFTER = 5  # starts of one service that was never ready
 
@@ -127,8 +127,9 @@ def _unless_beaten(ours: subprocess.Popen[bytes] | None, run: Run) -> subprocess
 def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
     """What to start, when all that it needs is there. Raises Failure."""
     wanted.check()
-    shape = replace(wanted, engine=keeping.claim(folder, wanted.engine))
+    shape = replace(wanted, engine=keeping.chosen(folder, wanted.engine))
     backing.find(shape, tell)
+    keeping.claim(folder, shape.engine)
     return shape
 
 
