@@ -288,6 +288,17 @@ async def test_of_two_that_build_anew_the_first_to_be_done_is_served(server: Red
     assert await world.shown() == 4
 
 
+async def test_what_was_left_half_built_is_deleted_when_another_one_is_served(
+    server: RedisServer, world: World
+) -> None:
+    ask(server, "FLUSHALL")
+    eventually(lambda: world.step(limit=1) == 1)
+    world.projector = world.another_projector()
+    world.catch_up()
+    assert world.generations.names() == [world.generations.current()]
+    assert len(ask(server, "KEYS", "*")) == ORDERS + 4  # type: ignore[arg-type]  # a list for each order
+
+
 async def test_a_batch_for_a_generation_that_is_gone_is_refused(server: RedisServer, world: World) -> None:
     ask(server, "FLUSHALL")
     with pytest.raises(Unavailable, match="is gone"):

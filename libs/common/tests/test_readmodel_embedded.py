@@ -28,6 +28,7 @@ class EmbeddedStore(Store):
 
     def model(self) -> ReadModel:
         model = EmbeddedReadModel(self._directory, self._bell)
+        model.serve()
         self._closing.append(model.close)
         return model
 
@@ -63,6 +64,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def model(directory: Path) -> Iterator[EmbeddedReadModel]:
     model = EmbeddedReadModel(directory, Bell())
+    model.serve()
     yield model
     model.close()
 
@@ -74,18 +76,43 @@ def view(directory: Path) -> Iterator[EmbeddedView]:
     view.close()
 
 
-async def test_before_there_is_a_model_everything_is_absent(directory: Path, view: EmbeddedView) -> None:
-    assert await view.get("a") is None
-    assert await view.list("l") == []
-    await view.changed("a", 0.05)
+async def test_nothing_is_answered_before_a_model_is_served(directory: Path, view: EmbeddedView) -> None:
     model = EmbeddedReadModel(directory, Bell())
     model.apply([Document("a", 1, b"")], [], {})
-    assert await view.get("a") == Document("a", 1, b"")
+    for ask in (view.get("a"), view.get_many(["a"]), view.list("l"), view.positions()):
+        with pytest.raises(Unavailable, match="being built"):
+            await ask
+    await view.changed("a", 0.05)
+    name = model.generation
+    model.serve()
+    await _comes(view, Document("a", 1, b""))
+    assert model.generation == name
     model.close()
+
+
+def test_what_was_left_half_built_is_deleted_when_another_one_is_served(directory: Path) -> None:
+    left = EmbeddedReadModel(directory, Bell())
+    left.close()
+    model = EmbeddedReadModel(directory, Bell())
+    assert EmbeddedGenerations(directory).names() == [left.generation, model.generation]
+    model.serve()
+    assert EmbeddedGenerations(directory).names() == [model.generation]
+    model.close()
+
+
+def test_of_two_that_are_built_the_first_to_be_done_is_served(directory: Path) -> None:
+    slow, quick = EmbeddedReadModel(directory, Bell()), EmbeddedReadModel(directory, Bell())
+    quick.serve()
+    slow.serve()
+    eventually(lambda: slow.generation, lambda name: name == quick.generation)
+    assert EmbeddedGenerations(directory).names() == [quick.generation]
+    slow.close()
+    quick.close()
 
 
 async def test_a_model_goes_on_where_it_was_closed(directory: Path) -> None:
     first = EmbeddedReadModel(directory, Bell())
+    first.serve()
     first.apply([Document("a", 1, b"")], [], {"events/0": 1})
     first.close()
     second = EmbeddedReadModel(directory, Bell())
@@ -130,6 +157,7 @@ async def test_a_deleted_model_starts_anew_under_a_new_name(directory: Path, mod
     assert eventually(lambda: model.generation, lambda name: name != old, within=2) != old
     assert model.positions() == {}
     model.apply([Document("a", 1, b"again")], [], {"events/0": 1})
+    model.serve()
     view = EmbeddedView(directory, Bell())
     assert await view.get("a") == Document("a", 1, b"again")
     view.close()
@@ -151,6 +179,7 @@ async def test_a_damaged_model_starts_anew(directory: Path, damage: bytes) -> No
 
 async def test_damage_that_shows_later_is_repaired_by_the_projector(directory: Path) -> None:
     model = EmbeddedReadModel(directory, Bell())
+    model.serve()
     model.apply([Document(f"k{n}", 1, bytes(1_000)) for n in range(2_000)], [], {"events/0": 1})
     name = model.generation
     model.close()
@@ -165,6 +194,7 @@ async def test_damage_that_shows_later_is_repaired_by_the_projector(directory: P
         eventually(lambda: model.generation, lambda now: now != name, within=2)
     assert model.positions() == {}
     model.apply([Document("k1", 1, b"again")], [], {"events/0": 1})
+    model.serve()
     await _comes(view, Document("k1", 1, b"again"))
     view.close()
     model.close()
@@ -177,6 +207,7 @@ from pathlib import Path
 from common.readmodel import Bell, Document, Entry
 from common.readmodel.embedded import EmbeddedReadModel
 model = EmbeddedReadModel(Path({str(directory)!r}), Bell())
+model.serve()
 for n in itertools.count(model.positions().get("events/0", 0) + 1):
     model.apply([Document(f"k{{k}}", n, b"%d" % n) for k in range(20)], [Entry("l", f"{{n:09d}}", b"")], {{"events/0": n}})
     print(n, flush=True)
@@ -190,7 +221,7 @@ for n in itertools.count(model.positions().get("events/0", 0) + 1):
         time.sleep(chance.random() * 0.2)
         child.kill()
         said, _ = child.communicate()
-        acknowledged = max(acknowledged, *(int(line) for line in said.splitlines() if line), 0)
+        acknowledged = max(acknowledged, *(int(line) for line in said.splitlines() if line.isdecimal()), 0)
         model = EmbeddedReadModel(directory, Bell())
         position = model.positions()["events/0"]
         assert position >= acknowledged

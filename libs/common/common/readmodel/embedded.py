@@ -1,19 +1,22 @@
 """A read model in SQLite: a file per generation, with its checkpoint in the same file as the data.
 
 synchronous=NORMAL: kill -9 loses nothing; a power failure may lose the last writes, data and checkpoint alike, and the
-projector folds them again. A file that is damaged or gone is replaced by a new, empty generation, rebuilt from the log.
+projector folds them again. A file that is damaged or gone is replaced by a new generation, which is served once it is rebuilt
+from the log.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
+from common.errors import Unavailable
 from common.readmodel import store
 from common.readmodel.bell import LOST_RING, Bell, touched
 from common.readmodel.generations import EmbeddedGenerations
@@ -52,13 +55,16 @@ class EmbeddedReadModel:
         self._generations = EmbeddedGenerations(Path(directory))
         self._bell = bell
         self._pinned = generation
+        self._building = False
         bell.rung_here = bell.rung_here or generation is None
         self._name, self._connection = self._open()
 
     @property
     def generation(self) -> str:
-        if self._pinned is None and self._generations.recent() != self._name:
+        if self._pinned is None and not self._follows():
             self._connection.close()
+            if self._building:  # and somebody else was faster
+                self._generations.drop(self._name)
             self._name, self._connection = self._open()
         return self._name
 
@@ -94,13 +100,26 @@ class EmbeddedReadModel:
             return dict(self._connection.execute(_POSITIONS).fetchall())
 
     def serve(self) -> None:
-        """It is served since it was begun."""
+        if self._building and self._generations.current() is None:
+            self._generations.switch(self._name)
+            self._building = False
+            for older in takewhile(lambda name: name != self._name, self._generations.names()):
+                self._generations.drop(older)
+            _log.warning("read model is served", generation=self._name)
 
     def close(self) -> None:
         self._connection.close()
 
+    def _follows(self) -> bool:
+        """Whether this is the one that is served, or the one that will be."""
+        served = self._generations.recent()
+        return served == self._name or (
+            served is None and self._building and self._generations.path(self._name).exists()
+        )
+
     def _open(self) -> tuple[str, sqlite3.Connection]:
         generations = self._generations
+        self._building = False
         name = self._pinned or generations.current()
         if name is not None:
             try:
@@ -111,8 +130,8 @@ class EmbeddedReadModel:
                 _log.error("read model is built anew", reason=str(error))
         name = generations.new()
         connection = store.create(generations.path(name))
-        generations.switch(name)
-        _log.warning("read model starts empty", generation=str(generations.path(name)))
+        self._building = True
+        _log.warning("read model is built anew", generation=str(generations.path(name)))
         return name, connection
 
     @contextmanager
@@ -128,7 +147,7 @@ class EmbeddedReadModel:
 class EmbeddedView:
     """The asking side. Queries run on the event loop itself: they take some 10 µs and never wait for a writer (WAL).
 
-    While nothing is served yet, everything is absent. Raises Unavailable, for a damaged file until it is replaced.
+    Raises Unavailable while nothing is served: at first, and from when a file is found damaged until it is rebuilt.
     """
 
     def __init__(self, directory: Path | str, bell: Bell) -> None:
@@ -169,14 +188,17 @@ class EmbeddedView:
 
     def _version(self) -> object:
         """Differs when another connection has written, or another generation is served."""
-        return self._name, self._ask("PRAGMA data_version", ())
+        try:
+            return self._name, self._ask("PRAGMA data_version", ())
+        except Unavailable:
+            return None
 
     def _ask(self, query: str, parameters: tuple[object, ...]) -> "Sequence[tuple[Any, ...]]":
         self._bell.look()
         try:
             connection = self._served()
             if connection is None:
-                return []
+                raise Unavailable("no read model is served yet: it is being built")
             with store.explained(self._generations.path(self._name or "")):
                 return connection.execute(query, parameters).fetchall()
         except Damaged:

@@ -66,6 +66,7 @@ class EmbeddedGenerations:
         if self.current() == name:
             self._pointer.unlink(missing_ok=True)
         self._seen = None
+        self.drop(name)
 
     def drop(self, name: str) -> None:
         """Delete a generation that is not served."""

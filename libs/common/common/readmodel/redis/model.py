@@ -12,6 +12,7 @@ the first n events whoever writes it, an older one is left alone, and positions 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 import structlog
 
@@ -113,6 +114,8 @@ class RedisReadModel:
         served = self._server.run("serve", [self._space.current], self._space.prefix, STATE, built, run).decode()
         self._seen_at = float("-inf")
         if served == built:
+            for older in takewhile(lambda name: name != built, self._generations.names()):
+                self._generations.drop(older)
             _log.warning("read model is served", generation=built)
         elif served:
             self._generations.drop(built)
