@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -228,4 +229,54 @@ def test_a_broker_without_an_epoch_for_each_transaction_is_refused_or_degraded(o
     assert values(log, target.name) == ["0", "1", "2", "3", "4"]
     assert log.committed(source.name, group="g") == {0: 5}
     consumer.close()
+    log.close()
+
+
+def test_a_member_reads_nothing_more_of_what_it_gives_up(connection: KafkaConnection) -> None:
+    log = KafkaLog(connection, lease=20_000)
+    topic = fresh(4)
+    log.create([topic])
+    first = log.consumer(topic.name, group=topic.name, member="a")
+    eventually(lambda: first.poll(0.1).gained, lambda gained: len(gained) == 4, within=30)
+    second = log.consumer(topic.name, group=topic.name, member="b")
+    second.poll(0.1)
+    first._membership._beat_at = (
+        time.monotonic() + 60
+    )  # so that it hears of the second when it looks whether it still is one
+    time.sleep(0.5)
+    log.append([Record(topic.name, "k", b"", {}, partition) for partition in range(4)]).result(10)
+    in_hand = {record.partition for record in first.poll(5).records}
+    until = time.monotonic() + 2
+    elsewhere: set[int] = set()
+    while time.monotonic() < until:
+        elsewhere |= {record.partition for record in second.poll(0.1).records}
+    assert in_hand and not in_hand & elsewhere
+    first.close()
+    second.close()
+    log.close()
+
+
+def test_a_member_that_gave_partitions_up_and_could_not_follow_writes_no_offsets_for_them(
+    connection: KafkaConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = KafkaLog(connection, lease=20_000)
+    topic = fresh(4)
+    log.create([topic])
+    first = log.consumer(topic.name, group=topic.name, member="a")
+    eventually(lambda: first.poll(0.1).gained, lambda gained: len(gained) == 4, within=30)
+    second = log.consumer(topic.name, group=topic.name, member="b")
+    second.poll(0.1)
+
+    async def away() -> None:
+        raise Unavailable("the coordinator of transactions is away")
+
+    monkeypatch.setattr(first._transactions, "begin", away)
+    first._transactions.sound = False
+    with pytest.raises(Unavailable):
+        eventually(lambda: first.poll(0.1), lambda _: False, within=30)
+    eventually(lambda: second.poll(0.1).gained, within=30)
+    with pytest.raises(Fenced), first.transaction() as transaction:
+        transaction.send(Record(topic.name, "k", b"", {}, 0))
+    first.close()
+    second.close()
     log.close()

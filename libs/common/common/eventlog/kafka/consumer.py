@@ -94,8 +94,11 @@ class KafkaConsumer:
             self._fetcher.aim((self._topic, partition), self._assignment.positions[partition])
 
     async def _commit(self, placed: Sequence[tuple[Place, bytes]], upto: dict[int, int]) -> Sequence[Position]:
-        """The offset of every owned partition goes along, moved or not: so none is written for by who lost it."""
+        """The offset of every owned partition goes along, moved or not: so none is written for by who lost it. The broker knows
+        who is a member, and not of which partitions: that none was given up is to be seen to here."""
         ticket = self._membership.ticket()
+        if not self._assignment.owned <= self._membership.owned:
+            raise Fenced(f"{ticket.name}: gave up partitions and has not followed yet; nothing was written")
         encoded: dict[Place, list[bytes]] = {}
         indices: list[tuple[Place, int]] = []
         for place, record in placed:
@@ -160,7 +163,7 @@ class KafkaConsumer:
             return ()
         if not self._membership.sure:
             lives = self._membership.lives
-            await self._membership.keep(self._assignment.busy, now=True)
+            await self._membership.keep(self._assignment.owned, now=True)  # and give up nothing: it is about to be read
             if self._membership.lives != lives:
                 return None
 
