@@ -21,15 +21,17 @@ local function take()
   return ARGV[at]
 end
 
-local ahead = {}
-for _ = 1, take() do
-  local name, base, position = take(), tonumber(take()), take()
-  local stored = tonumber(redis.call('HGET', positions, name) or 0)
-  if stored < base then
+local names, bases, nexts, ahead = {}, {}, {}, {}
+for i = 1, take() do
+  names[i], bases[i], nexts[i] = take(), tonumber(take()), take()
+end
+for i, stored in ipairs(#names > 0 and redis.call('HMGET', positions, unpack(names)) or {}) do
+  stored = tonumber(stored or 0)
+  if stored < bases[i] then
     return 'behind'
-  elseif stored < tonumber(position) then
-    ahead[#ahead + 1] = name
-    ahead[#ahead + 1] = position
+  elseif stored < tonumber(nexts[i]) then
+    ahead[#ahead + 1] = names[i]
+    ahead[#ahead + 1] = nexts[i]
   end
 end
 
