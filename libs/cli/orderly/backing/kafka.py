@@ -5,6 +5,7 @@ from the page cache: kill -9 of a node loses nothing, power failure of a single 
 """
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 
 from orderly.backing import artifacts, java
@@ -96,12 +97,13 @@ def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str,
 
 
 def _plan(folder: Folder, command: Sequence[str], node: Node, heap: str) -> Plan:
+    more = shlex.split(os.environ.get("KAFKA_OPTS", ""))  # the name that Kafka's own scripts know
     logging = f"-Dlog4j2.configurationFile={node.folder / 'log4j2.properties'}"
     return Plan(
         name=node.name,
         service=ROLE,
         role=ROLE,
-        command=leashed([*command, f"-Xmx{heap}", *FLAGS, logging, "kafka.Kafka", str(node.properties)]),
+        command=leashed([*command, f"-Xmx{heap}", *FLAGS, *more, logging, "kafka.Kafka", str(node.properties)]),
         environment=os.environ,
         question=question(node.port),
         log=folder.log_of(node.name),
