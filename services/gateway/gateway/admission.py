@@ -8,7 +8,7 @@ from fastapi import Request
 from common.problems import Problem
 from common.security.identity import Identity
 from common.security.tokens import Verifier, refuse
-from gateway.limits import RateLimit
+from gateway.limits import Limit
 
 _log = structlog.get_logger("admission")
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger("admission")
 class Admission:
     """Callers without a valid token are told apart, for the rate limit, by their address. No limit: `limit` is None."""
 
-    def __init__(self, verifier: Verifier, limit: RateLimit | None) -> None:
+    def __init__(self, verifier: Verifier, limit: Limit | None) -> None:
         self._verifier = verifier
         self._limit = limit
 
@@ -25,19 +25,19 @@ class Admission:
         try:
             caller = await self._verifier.verify(_bearer(request))
         except Problem:
-            self.slow_down(request)
+            await self.slow_down(request)
             raise
         if self._limit is not None:
-            self._limit.take(caller.subject)
+            await self._limit.admit(caller.subject)
         if roles.isdisjoint(caller.roles):
             _log.warning("denied", subject=caller.subject, method=request.method, path=request.url.path)
             raise Problem(403, "forbidden", f"This takes the role {' or '.join(sorted(roles))}.")
         return caller
 
-    def slow_down(self, request: Request) -> None:
+    async def slow_down(self, request: Request) -> None:
         """Count a request of a caller whom nobody knows. Raises Problem 429."""
         if self._limit is not None:
-            self._limit.take(f" {address(request)}")  # no subject has a space
+            await self._limit.admit(f" {address(request)}")  # no subject has a space
 
 
 def address(request: Request) -> str:

@@ -1,6 +1,7 @@
 """Wires the gateway: the one place that knows which issuer it trusts and where the services are."""
 
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from gateway.admission import Admission
 from gateway.catalog import Catalog
 from gateway.https import Https
 from gateway.issuer import DemoIssuer, load_key
-from gateway.limits import RateLimit
+from gateway.limits import Limit, RateLimit
 from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.shedding import Edge
@@ -40,7 +41,7 @@ def build(settings: Settings) -> Process:
     https = _https(settings)
     context, background = (https.context, (https.watch,)) if https else (None, ())
     health = Health()
-    limit = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic) if settings.rate_limit else None
+    limit, close_limit = _limit(settings)
     asked = {
         ORDER: (settings.order_url, settings.order_policy),
         PAYMENT: (settings.payment_url, settings.payment_policy),
@@ -59,14 +60,16 @@ def build(settings: Settings) -> Process:
         health.ready["issuer's keys"] = outside.check
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
         app = api.build(Admission(verifier, limit), proxy, None, settings.oidc_issuer)
-        drain = (proxy.close, outside.close)
+        drain = (proxy.close, *close_limit, outside.close)
         return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
     url = settings.gateway_url.rstrip("/")
     key = load_key(settings.data / GATEWAY / "issuer.pem")
     verifier = Verifier(OwnKeys([key]), url, settings.oidc_audience, system_clock)
     issuer = DemoIssuer(url, settings.oidc_audience, key, system_clock)
     app = api.build(Admission(verifier, limit), proxy, issuer, f"{url}/oauth/token")
-    return Process(GATEWAY, health, credentials, app, context, (), background, (proxy.close,), switches=switches)
+    return Process(
+        GATEWAY, health, credentials, app, context, (), background, (proxy.close, *close_limit), switches=switches
+    )
 
 
 def _https(settings: Settings) -> Https | None:
@@ -77,6 +80,19 @@ def _https(settings: Settings) -> Https | None:
             return Https(certificate, key)
         case _:
             raise SettingsError("ORDERLY_EDGE_CERTIFICATE and ORDERLY_EDGE_KEY come together")
+
+
+def _limit(settings: Settings) -> tuple[Limit | None, Sequence[Callable[[], Awaitable[None]]]]:
+    """With what closes it."""
+    if not settings.rate_limit:
+        return None, ()
+    local = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic)
+    if not settings.redis_url:
+        return local, ()
+    from gateway.shared_limit import SharedLimit  # here, because without Redis nobody needs its client
+
+    shared = SharedLimit(settings.redis_url, local)
+    return shared, (shared.close,)
 
 
 def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None) -> Catalog | None:

@@ -36,7 +36,7 @@ def add(app: FastAPI, issuer: DemoIssuer, admission: Admission) -> None:
 
     @app.post("/oauth/token", **openapi.TOKEN)
     async def token(request: Request) -> Response:
-        admission.slow_down(request)
+        await admission.slow_down(request)
         form = _form(request, await json_body.read(request, LARGEST_FORM))
         client, secret = _credentials(request, form)
         if (grant := form.get("grant_type")) != "client_credentials":
