@@ -20,6 +20,7 @@ COMMANDS = {
     "order": "orders.app",
     "product": "products.app",
     "verify": "verify.verify",
+    "audit": "audit.audit",
     "log": "log.app",
     "state": "state.state",
     "replay": "state.replay",

@@ -47,7 +47,7 @@ class Kubernetes:
 
         backoff = Backoff()
         last: Sequence[Endpoint] | None = None
-        async with client.ApiClient(self._configuration or await _own_configuration()) as api:
+        async with client.ApiClient(self._configuration or await own_configuration()) as api:
             while True:
                 try:
                     async for slices in self._slices(api):
@@ -104,7 +104,8 @@ class Kubernetes:
         return sorted(found.values(), key=lambda endpoint: endpoint.address)
 
 
-async def _own_configuration() -> "Configuration":
+async def own_configuration() -> "Configuration":
+    """The pod's, else that of kubectl."""
     from kubernetes.aio import client, config
 
     load: Any = config
