@@ -1,5 +1,6 @@
 """Where the brokers are and how to speak to them: everything a client of any kind needs to know, and nothing else."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,24 +27,39 @@ class KafkaConnection:
     replication: int = 1
     degraded: bool = False
 
+    @property
+    def manner(self) -> str:
+        """How a broker is spoken to, for messages."""
+        login = (self.sasl_mechanism, self.sasl_username) if self.sasl_mechanism else ()
+        return " ".join(filter(None, (self.security_protocol, *login)))
+
     def client(self) -> dict[str, Any]:
-        """The same in the client's words. The password is read anew each time, so that it may change. Raises LogError."""
+        """The same in the client's words. The files are read anew each time, so that they may change. Raises LogError."""
         found: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap.split(","),
             "security_protocol": self.security_protocol,
         }
-        files = {"ssl_cafile": self.ca_file, "ssl_certfile": self.cert_file, "ssl_keyfile": self.key_file}
-        found |= {name: str(path) for name, path in files.items() if path}
-        if self.sasl_mechanism:
-            found["sasl_mechanism"] = self.sasl_mechanism
-            found["sasl_plain_username"] = self.sasl_username
-            found["sasl_plain_password"] = self._password()
+        try:
+            if self.security_protocol.endswith("SSL"):
+                found["ssl_context"] = self._tls()
+            if self.sasl_mechanism:
+                found["sasl_mechanism"] = self.sasl_mechanism
+                found["sasl_plain_username"] = self.sasl_username
+                found["sasl_plain_password"] = self._password()
+        except OSError as error:
+            raise LogError(f"{self.bootstrap} cannot be spoken to in {self.manner}: {error}") from None
         return found
 
-    def _password(self) -> str | None:
+    def _tls(self) -> ssl.SSLContext:
+        """Whom to trust, and who this is. Without a CA those that the system trusts."""
+        for path in filter(None, (self.ca_file, self.cert_file, self.key_file)):
+            path.open("rb").close()  # here the error tells the name
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+    def _password(self) -> str:
         if self.sasl_password_file is None:
-            return None
-        try:
-            return self.sasl_password_file.read_text().strip()
-        except OSError as error:
-            raise LogError(f"the password of {self.sasl_username} cannot be read: {error}") from None
+            raise LogError(f"there is no password file for {self.sasl_username}")
+        return self.sasl_password_file.read_text().strip()

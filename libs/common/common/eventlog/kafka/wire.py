@@ -28,6 +28,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.2  # seconds before a request is sent agai
 
 GROUP, TRANSACTION = CoordinatorType.GROUP, CoordinatorType.TRANSACTION
 
+HUNG_UP = (
+    ": a broker that hangs up wants another protocol, mechanism, user or password"  # the client loses its last word
+)
+
 _NOT_YET = (errors.ConcurrentTransactionsError, errors.CoordinatorLoadInProgressError, errors.UnstableOffsetCommitError)
 
 
@@ -39,6 +43,7 @@ class Wire:
     """
 
     def __init__(self, connection: KafkaConnection, name: str, *, beside: "Wire | None" = None) -> None:
+        manner = connection.client()
         self._connection = connection
         self._beside = beside
         self._net: NetworkSelector = beside._net if beside else NetworkSelector(client_id=name)
@@ -50,7 +55,7 @@ class Wire:
             reconnect_backoff_max_ms=500,
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             receive_message_max_bytes=2**30,
-            **connection.client(),
+            **manner,
         )
         self._leaders: dict[Place, Node] = {}
         self._coordinators: dict[tuple[int, str], Node] = {}
@@ -82,8 +87,24 @@ class Wire:
     async def call(self, node: Node | None, request: Any) -> Any:
         """One attempt; `node` None is any broker. Raises the client's errors."""
         if not self._manager.bootstrapped:
-            await self._manager.bootstrap_async(REQUEST_TIMEOUT * 1000)
+            await self._introduce()
         return await self.send(node, request)
+
+    async def _introduce(self) -> None:
+        """The client tries again whatever it was, and says in the end that time is up. One more attempt says why."""
+        try:
+            await self._manager.bootstrap_async(REQUEST_TIMEOUT * 1000)
+        except errors.KafkaTimeoutError:
+            broker = self._manager.cluster.bootstrap_brokers()[0].node_id
+            self._manager.reset_backoff(broker)
+            connection = self._manager.get_connection(broker, refresh_metadata_on_err=False)
+            try:
+                await self._manager.wait_for(connection.init_future, REQUEST_TIMEOUT * 1000)
+            except errors.KafkaConnectionError as error:
+                said = ", ".join(map(str, error.args))
+                advice = HUNG_UP if "disconnected" in said else ""
+                raise errors.KafkaConnectionError(f"{said}, spoken to in {self._connection.manner}{advice}") from None
+            raise
 
     def send(self, node: Node | None, request: Any) -> Awaitable[Any]:
         """Under way when this returns; requests to one node are served in the order of the sends."""
