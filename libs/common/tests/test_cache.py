@@ -309,27 +309,40 @@ async def test_writing_behind_many_writes_become_one_and_what_is_not_saved_can_b
     assert (saved, behind.unsaved) == ([("a", 9), ("b", 1), ("c", 1)], 0)
 
 
-async def test_while_the_shared_cache_is_away_the_local_one_serves_and_knows_nothing_of_the_past() -> None:
+async def test_while_the_shared_cache_is_away_reads_go_on_and_never_back_not_even_when_it_returns() -> None:
     time, shared = Time(), Broken()
     cache = FallbackCache(shared, MemoryCache(), Absence("shared", 2, time.seconds))
-    await cache.put("a", entry(b"shared", 1))
+
+    async def seen() -> bytes | None:
+        return (await cache.get("a") or entry(b"nothing")).value
+
+    await cache.put("a", entry(b"one", 1))
     shared.away = True
-    assert await cache.get("a") is None
-    await cache.put("a", entry(b"local", 2))
-    assert (await cache.get("a") or entry(None)).value == b"local"
+    assert await seen() == b"one"
+    await cache.put("a", entry(b"two", 2))
     shared.away = False
-    assert (await cache.get("a") or entry(None)).value == b"local"
+    assert await seen() == b"two"
     time.now += 3
-    assert (await cache.get("a") or entry(None)).value == b"shared"
-    shared.away = True
-    assert await cache.get("a") is None
+    assert await seen() == b"two"  # the shared one is back, and has the first one still
+    await shared.put("a", entry(b"three", 3))
+    assert await seen() == b"three"
+
+
+async def test_what_the_shared_cache_has_no_more_is_known_and_not_fresh() -> None:
+    shared = Broken()
+    cache = FallbackCache(shared, MemoryCache(), Absence("shared", 2, Time().seconds))
+    await cache.put("a", entry(b"one", 1))
+    await shared.delete("a")
+    found = await cache.get("a")
+    assert found is not None
+    assert (found.value, found.fresh_until <= found.loaded) == (b"one", True)
 
 
 def test_one_at_a_time_looks_whether_it_is_back() -> None:
     time = Time()
     absence = Absence("it", 1, time.seconds)
     assert [absence.ask(), absence.ask()] == [True, True]
-    assert [absence.begin(), absence.begin()] == [True, False]
+    absence.begin()
     assert not absence.ask()
     time.now += 1
     assert [absence.ask(), absence.ask()] == [True, False]

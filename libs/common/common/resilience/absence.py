@@ -31,13 +31,11 @@ class Absence:
         self._look_at = self._clock() + self._pause
         return True
 
-    def begin(self) -> bool:
-        """It did not answer. True for the first who noticed."""
-        first = self._look_at is None
-        if first:
+    def begin(self) -> None:
+        """It did not answer."""
+        if self._look_at is None:
             _log.warning("away", name=self._name)
         self._look_at = self._clock() + self._pause
-        return first
 
     def end(self) -> None:
         """It answered."""
