@@ -16,7 +16,7 @@ from common.testing.http import serving
 
 @dataclass
 class Inventory:
-    """Two routes of the real one. `asked` is by whom it was."""
+    """Some routes of the real one. `asked` is by whom it was."""
 
     credentials: Credentials
     port: int = 0
@@ -33,6 +33,10 @@ class Inventory:
         @app.put("/v1/products/{sku}")
         async def put(request: Request, sku: str) -> PlainTextResponse:
             self.asked.append(str(peer_of(request.scope)))
+            return PlainTextResponse(sku)
+
+        @app.post("/v1/products/{sku}/receipts")
+        async def receive(sku: str) -> PlainTextResponse:
             return PlainTextResponse(sku)
 
         return app

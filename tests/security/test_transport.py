@@ -202,7 +202,7 @@ async def test_t9_a_full_rotation_of_the_authority_under_load_fails_no_request(t
             for number in itertools.count():
                 if over.is_set():
                     return
-                async with session.request("PUT" if number % 2 else "GET", service.url) as answer:
+                async with session.post(f"{service.url}/receipts") as answer:  # the client repeats all but this
                     await answer.read()
                     statuses.append(answer.status)
                 await asyncio.sleep(0.3 if number % 10 == 0 else 0.01)
@@ -222,6 +222,21 @@ async def test_t9_a_full_rotation_of_the_authority_under_load_fails_no_request(t
     assert set(statuses) == {200}
     assert len(statuses) > 200
     assert not before & trusted(store)
+
+
+async def test_t9_who_still_shows_a_certificate_of_the_old_authority_is_asked_to_come_again(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    """Else its connection would be there still when the old authority is forgotten, and be cut."""
+    old = certificates.authority
+    late = certificates.leaf("gateway")
+    certificates.authority = Authority.create(system_clock())
+    folder = certificates.publish("inventory", trusted=(certificates.authority, old))
+    async with inventory(Credentials(folder)) as service:
+        assert b"connection: close" in await answer_to(service.port, careless(certificates, late, tmp_path))
+        assert b"connection: close" not in await answer_to(
+            service.port, careless(certificates, certificates.leaf("gateway"), tmp_path)
+        )
 
 
 def trusted(store: Store) -> set[str]:
