@@ -87,8 +87,10 @@ def test_a_bad_pair_changes_nothing(web: Web) -> None:
     assert shown(https, web) == "next.test"
 
 
-@pytest.mark.parametrize("given", [{"edge_certificate": "c"}, {"edge_key": "k"}])
-async def test_half_of_a_pair_is_a_mistake(given: dict[str, str]) -> None:
+@pytest.mark.parametrize(("certificate", "key"), [(Path("c"), None), (None, Path("k")), (Path("c"), Path("k"))])
+async def test_half_of_a_pair_and_a_pair_that_is_not_there_are_mistakes(
+    certificate: Path | None, key: Path | None
+) -> None:
     with pytest.raises(SettingsError):
-        async with edge(**{name: Path(path) for name, path in given.items()}):
+        async with edge(edge_certificate=certificate, edge_key=key):
             pass
