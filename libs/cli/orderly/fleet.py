@@ -11,7 +11,7 @@ from orderly.child import Plan
 from orderly.folder import Folder
 from orderly.heartbeat import livez
 from orderly.servers import Servers
-from orderly.shape import ALL, START_ORDER, Post
+from orderly.shape import START_ORDER, Post
 from orderly.sockets import LOOPBACK, Doors, listen
 
 STOP_ORDER = ((GATEWAY,), PROCESSING_SERVICES, (PROVIDER,), backing.ROLES)  # callers before those they call
@@ -20,7 +20,7 @@ STOP_ORDER = ((GATEWAY,), PROCESSING_SERVICES, (PROVIDER,), backing.ROLES)  # ca
 def open_doors(posts: Sequence[Post], gateway: socket.socket) -> dict[str, Doors]:
     """By the name of the process. All APIs of a service answer behind one socket: who is free takes the next connection."""
     served = {it.service: gateway if it.service == GATEWAY else listen() for it in posts}
-    return {it.name: Doors(served[it.service] if it.role in (ALL, "api") else None, listen()) for it in posts}
+    return {it.name: Doors(served[it.service] if it.answers else None, listen()) for it in posts}
 
 
 def environment(folder: Folder, ports: Mapping[str, int | None], engine: str, servers: Servers) -> dict[str, str]:
@@ -57,6 +57,7 @@ def plans(
                 **told,
                 "ORDERLY_CERTIFICATES": str(folder.certificates / it.service),
                 "ORDERLY_MEMBER": str(it.slot),
+                "ORDERLY_API_REPLICAS": str(sum(other.service == it.service and other.answers for other in posts)),
                 "ORDERLY_PARENT_FD": "0",
             },
             question=livez(doors[it.name].admin_port),

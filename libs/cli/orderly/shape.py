@@ -25,6 +25,11 @@ class Post:
     slot: int
     name: str
 
+    @property
+    def answers(self) -> bool:
+        """It has an API."""
+        return self.role in (ALL, "api")
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:

@@ -30,7 +30,7 @@ def build(settings: Settings) -> Process:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)
-        return api.build(Placing(queries, Catalog(view, inventory), sender), queries)
+        return api.build(Placing(queries, Catalog(view, inventory), sender, alone=settings.api_replicas == 1), queries)
 
     patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)
     process = assemble(platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection())

@@ -2,7 +2,8 @@
 
 The order id is made of customer and key, so a twin request cannot become a second order, whoever receives it. What tells
 two different bodies under one key apart is remembered in three places that overlap in time: here, between the acceptance
-and the read model; in the read model, for good; and in the processor, which lets the first one count.
+and the read model; in the read model, for good; and in the processor, which lets the first one count. Where several processes
+accept, the first place knows of one of them only: there an acceptance waits, for so long at most, until the third has spoken.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from common.consistency import AT_ONCE, Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import LARGEST_AMOUNT, Money
 from common.contracts.order import Delivery, Line, PlaceOrder, RequestCancellation
+from common.errors import Unavailable
 from common.problems import Problem
 from common.security.identity import Identity
 from common.sender import Sender
@@ -28,6 +30,7 @@ from order.queries import Queries
 
 PRUNE_EVERY = 200  # acceptances
 CATCH_UP = 3.0  # seconds
+SETTLES = 1.0  # seconds; when the processor is away for longer, an acceptance is worth more than a twin's 422
 CANCELLED_BY_CUSTOMER = "cancelled by customer"
 
 _log = structlog.get_logger("placing")
@@ -42,10 +45,12 @@ class Accepted:
 
 
 class Placing:
-    """Of one process. What another has accepted, or this one before a restart, is known from the read model alone."""
+    """Of one process. What another has accepted, or this one before a restart, is known from the read model alone. `alone`:
+    there is no other now."""
 
-    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender) -> None:
+    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender, *, alone: bool = True) -> None:
         self._queries = queries
+        self._alone = alone
         self._caught_up = False
         self._catching_up = asyncio.Lock()
         self._catalog = catalog
@@ -62,7 +67,7 @@ class Placing:
         async with self._twins.setdefault(order_id, asyncio.Lock()):  # the second one sees what the first one did
             known = await self.known(order_id)
             if known is None:
-                return await self._accept(order_id, fingerprint, body, caller, traceparent, token)
+                known = await self._accept(order_id, fingerprint, body, caller, traceparent, token)
             if known.view.fingerprint != fingerprint:
                 raise Problem(
                     422, "idempotency-key-reused", "This Idempotency-Key was used for another order; send a new key."
@@ -124,6 +129,15 @@ class Placing:
         if len(self._recent) % PRUNE_EVERY == 0:
             await self._forget_the_seen()
         _log.info("order accepted", correlation=order_id, lines=len(lines))
+        return accepted if self._alone else await self._first(accepted)
+
+    async def _first(self, accepted: Accepted) -> Accepted:
+        """Another process may have accepted its twin at the same moment: the one that counts."""
+        with suppress(TimeoutError, Problem, Unavailable):
+            async with asyncio.timeout(SETTLES):
+                await self._queries.caught_up(Asked(accepted.token))
+                view = await self._queries.find(accepted.view.order_id)
+                return Accepted(view or accepted.view, accepted.token)
         return accepted
 
     async def _priced(self, body: PlaceOrderBody, token: Token | None) -> tuple[Line, ...]:

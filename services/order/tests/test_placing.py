@@ -17,6 +17,7 @@ from common.projector import Projector
 from common.readmodel.memory import MemoryReadModel
 from common.security.identity import OPERATOR, Identity
 from common.sender import Sender
+from common.testing.eventually import eventually
 from order import placing
 from order.catalog import Catalog
 from order.handlers import BEHAVIOUR
@@ -47,7 +48,9 @@ class World:
         self.log.create(topology.topics())
         model = MemoryReadModel()
         self.queries = Queries(model.view(), self.log)
-        self.placing = Placing(self.queries, Prices(), Sender("order", self.log, lambda: self.now))
+        sender = Sender("order", self.log, lambda: self.now)
+        self.placing = Placing(self.queries, Prices(), sender)
+        self.replicas = [Placing(self.queries, Prices(), sender, alone=False) for _ in range(2)]
         group = topology.processor_group("order")
         consumer = self.log.consumer("order.commands", group=group, member="0")
         self._processor = Processor(BEHAVIOUR, self.log, consumer, lambda: self.now)
@@ -107,6 +110,38 @@ async def test_another_body_under_the_key_is_refused(world: World, decided: bool
 async def test_another_body_at_the_same_moment_is_refused(world: World) -> None:
     ended = await asyncio.gather(place(world, body(1)), place(world, body(2)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in ended) == ["Problem", "str"]
+
+
+async def at_both(
+    world: World, first: PlaceOrderBody, second: PlaceOrderBody
+) -> "list[placing.Accepted | BaseException]":
+    """At two processes at the same moment; both append before anything is decided."""
+    bodies = zip(world.replicas, (first, second), strict=True)
+    asked = asyncio.gather(*(it.place(wish, "k1", ALICE, "", None) for it, wish in bodies), return_exceptions=True)
+    await asyncio.to_thread(eventually, world.commands, lambda count: count == 2)
+    world.decide()
+    return await asked
+
+
+async def test_another_body_at_the_same_moment_at_another_process_is_refused(world: World) -> None:
+    ended = await at_both(world, body(1), body(2))
+    assert sorted(type(one).__name__ for one in ended) == ["Accepted", "Problem"]
+
+
+async def test_the_same_body_at_another_process_is_the_same_order(world: World) -> None:
+    ended = await at_both(world, body(1), body(1))
+    assert {one.view.order_id for one in ended if isinstance(one, placing.Accepted)} == {
+        placing.order_id_of(ALICE.subject, "k1")
+    }
+    assert all(isinstance(one, placing.Accepted) and one.view.version == 1 for one in ended)
+
+
+async def test_while_nobody_decides_an_order_is_accepted_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "SETTLES", 0.05)
+    accepted = await world.replicas[0].place(body(), "k1", ALICE, "", None)
+    assert accepted.view.version == 0
 
 
 async def test_a_process_that_has_only_just_started_knows_what_its_predecessor_accepted(world: World) -> None:
