@@ -170,7 +170,7 @@ class Wire:
         """Give up the requests under way to this node."""
         connection = self._manager.get_connection(node)
         if connection.connected:
-            connection.close(errors.Cancelled())
+            connection.close()
 
     def close(self) -> None:
         self._closed = True
@@ -179,11 +179,12 @@ class Wire:
             self._net.close()
 
     async def _close(self) -> None:
-        """A connection that is still being made cannot be closed."""
+        """A connection that is still being made cannot be closed, one that is in use can when it has sent what it has."""
         for connection in list(self._manager._conns.values()):
             with contextlib.suppress(errors.KafkaError):
                 await self._manager.wait_for(connection.init_future, REQUEST_TIMEOUT * 1000)
-            connection.close(errors.Cancelled())
+                connection.close()
+                await self._manager.wait_for(connection.close_future, REQUEST_TIMEOUT * 1000)
         self._manager.close()
 
 
