@@ -30,7 +30,9 @@ class KafkaReader:
         self._wire.close()
 
     async def _poll(self, until: float, limit: int) -> Sequence[Stored]:
+        """Comes back when it has moved on, even if only past a marker: some wait for a position, not for a record."""
         found: list[Stored] = []
+        moved = False
         while True:
             try:
                 await self._fetcher.ask()
@@ -38,16 +40,17 @@ class KafkaReader:
                 if found:
                     return found  # the next poll will see whether it has passed
                 raise
-            found += self._take(limit - len(found))
-            if (found and (len(found) >= limit or not self._fetcher.more)) or time.monotonic() >= until:
+            behind = [place for place, end in self._fetcher.ends().items() if self._positions[place] < end]
+            moved = moved or bool(behind)
+            found += self._take(behind, limit - len(found))
+            if (moved and (len(found) >= limit or not self._fetcher.more)) or time.monotonic() >= until:
                 return found
             await self._wire.pause(until)
 
-    def _take(self, limit: int) -> list[Stored]:
+    def _take(self, behind: Sequence[Place], limit: int) -> list[Stored]:
         def take(place: Place, room: int) -> Sequence[Stored]:
             records, self._positions[place] = self._fetcher.take(place, room)
             return records
 
         self._turn += 1
-        behind = [place for place, end in self._fetcher.ends().items() if self._positions[place] < end]
         return in_turn(behind, self._turn, limit, take)
