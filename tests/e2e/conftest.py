@@ -1,6 +1,6 @@
 """One running platform for each test module and engine, on data of its own, stopped and checked afterwards.
 
-ORDERLY_TARGET names one engine, to test no other.
+ORDERLY_TARGET names one engine, to test no other. A module's UP are more words for `orderly up`.
 """
 
 import json
@@ -19,7 +19,7 @@ TARGET = os.environ.get("ORDERLY_TARGET")
 @pytest.fixture(scope="module", params=[TARGET] if TARGET else ENGINES)
 def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     data: Path = tmp_path_factory.mktemp("data")
-    found = System(data, request.param)
+    found = System(data, request.param, getattr(request.module, "UP", ()))
     found.up()
     started = {service["pid"] for service in found.status()["services"]}
     try:

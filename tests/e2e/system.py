@@ -38,12 +38,13 @@ def orderly(*arguments: str, data: Path, check: bool = True) -> subprocess.Compl
 class System:
     data: Path
     engine: str = "embedded"
+    more: Sequence[str] = ()  # words for `orderly up`
     base_url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     stocked: set[str] = field(default_factory=set)
 
     def up(self) -> None:
-        orderly("up", "--detach", "--engine", self.engine, data=self.data)
+        orderly("up", "--detach", "--engine", self.engine, *self.more, data=self.data)
         self.base_url = self.status()["base_url"]
 
     def down(self) -> None:

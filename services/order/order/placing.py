@@ -30,7 +30,7 @@ from order.queries import Queries
 
 PRUNE_EVERY = 200  # acceptances
 CATCH_UP = 3.0  # seconds
-SETTLES = 1.0  # seconds; when the processor is away for longer, an acceptance is worth more than a twin's 422
+SETTLES = 3.0  # seconds; when the processor is away for longer, an acceptance is worth more than a twin's 422
 CANCELLED_BY_CUSTOMER = "cancelled by customer"
 
 _log = structlog.get_logger("placing")
