@@ -5,35 +5,39 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 
-from common.topology import GATEWAY, PROCESSING_SERVICES, PROVIDER
+from common.topology import GATEWAY, PROCESSING_SERVICES, PROVIDER, REGISTRY
 from orderly import backing
 from orderly.child import Plan
 from orderly.folder import Folder
 from orderly.heartbeat import livez
 from orderly.servers import Servers
-from orderly.shape import START_ORDER, Post
+from orderly.shape import Post, replicated
 from orderly.sockets import LOOPBACK, Doors, listen
 
-STOP_ORDER = ((GATEWAY,), PROCESSING_SERVICES, (PROVIDER,), backing.ROLES)  # callers before those they call
+# callers before those they call
+STOP_ORDER = ((GATEWAY,), PROCESSING_SERVICES, (PROVIDER,), (REGISTRY,), backing.ROLES)
 
 
 def open_doors(posts: Sequence[Post], gateway: socket.socket) -> dict[str, Doors]:
-    """By the name of the process. All APIs of a service answer behind one socket: who is free takes the next connection."""
-    served = {it.service: gateway if it.service == GATEWAY else listen() for it in posts}
-    return {it.name: Doors(served[it.service] if it.answers else None, listen()) for it in posts}
+    """By the name of the process. Gateways answer behind one socket: who is free takes the next connection."""
+    return {it.name: Doors(_api_door(it, gateway), listen()) for it in posts}
 
 
-def environment(folder: Folder, ports: Mapping[str, int | None], engine: str, servers: Servers) -> dict[str, str]:
-    """What a service is told: our own environment, where the data is, and where the others listen."""
+def _api_door(post: Post, gateway: socket.socket) -> socket.socket | None:
+    if not post.answers:
+        return None
+    return gateway if post.service == GATEWAY else listen()
+
+
+def environment(folder: Folder, places: Mapping[str, str], engine: str, servers: Servers) -> dict[str, str]:
+    """What a service is told: our own environment, where the data is, and where the others are."""
     return {
         **os.environ,
         "ORDERLY_DATA": str(folder.root),
         "ORDERLY_ENGINE": engine,
         **servers.environment(),
         "ORDERLY_FAULTS": os.environ.get("ORDERLY_FAULTS", "on"),  # whoever may set one may kill the process as well
-        **{
-            f"ORDERLY_{name.upper()}_URL": f"{scheme(name)}://{LOOPBACK}:{ports.get(name) or 0}" for name in START_ORDER
-        },
+        **{f"ORDERLY_{name.upper()}_URL": place for name, place in places.items()},
     }
 
 
@@ -42,11 +46,21 @@ def scheme(service: str) -> str:
     return "http" if service == GATEWAY and not os.environ.get("ORDERLY_EDGE_CERTIFICATE") else "https"
 
 
+def places(posts: Sequence[Post], ports: Mapping[str, int | None]) -> dict[str, str]:
+    """Where each service is, as common.discovery.urls has it, from the ports of the processes. One with several APIs is where
+    the registry says."""
+    served = {it.service: f"{scheme(it.service)}://{LOOPBACK}:{ports[it.name]}" for it in posts if ports.get(it.name)}
+    several = {service: f"registry://{LOOPBACK}:{ports[REGISTRY]}/{service}" for service in replicated(posts)}
+    return {**served, **several}
+
+
 def plans(
     folder: Folder, posts: Sequence[Post], doors: Mapping[str, Doors], engine: str, servers: Servers
 ) -> list[Plan]:
     """`-P`: a folder of the same name where the user happens to stand is not the service."""
-    told = environment(folder, {it.service: port for it in posts if (port := doors[it.name].api_port)}, engine, servers)
+    known = places(posts, {it.name: doors[it.name].api_port for it in posts})
+    told = environment(folder, {name: place for name, place in known.items() if name != REGISTRY}, engine, servers)
+    several = replicated(posts)
     return [
         Plan(
             name=it.name,
@@ -55,6 +69,7 @@ def plans(
             command=(sys.executable, "-P", "-m", it.service, "--role", it.role),
             environment={
                 **told,
+                **({"ORDERLY_REGISTRY_URL": known[REGISTRY]} if it.service in several else {}),
                 "ORDERLY_CERTIFICATES": str(folder.certificates / it.service),
                 "ORDERLY_MEMBER": str(it.slot),
                 "ORDERLY_API_REPLICAS": str(sum(other.service == it.service and other.answers for other in posts)),

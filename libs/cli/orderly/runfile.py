@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orderly.folder import Folder
 from orderly.processes import Identity
 from orderly.servers import Servers
-from orderly.shape import START_ORDER, Shape
+from orderly.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,6 @@ class Run:
     def service(self, name: str) -> Service:
         """The process of that name, or the first that is a part of that service."""
         return next(it for it in self.services if it.name == name or it.name.startswith(f"{name}-"))
-
-    def ports(self) -> Mapping[str, int | None]:
-        """Where each service's API answers."""
-        return {name: self.service(name).port for name in START_ORDER}
 
 
 def _path(folder: Folder) -> str:

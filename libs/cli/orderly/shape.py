@@ -1,12 +1,12 @@
 """What a platform is to be made of: its engine, its brokers, and how many processes play each role."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.settings import ENGINES
-from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROCESSING_SERVICES, PROVIDER
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROCESSING_SERVICES, PROVIDER, REGISTRY
 from orderly.failure import Failure
 
 START_ORDER = (PROVIDER, INVENTORY, PAYMENT, ORDER, GATEWAY)
@@ -66,7 +66,7 @@ class Shape:
 
     def posts(self) -> list[Post]:
         """In the order in which they are started. A service of which a role is scaled is split: each role has processes of
-        its own, one where nothing else is said."""
+        its own, one where nothing else is said. Where a service has several APIs, a registry knows where they are."""
         scale = _parse(self.scale)
         found: list[Post] = []
         for service in START_ORDER:
@@ -77,7 +77,13 @@ class Shape:
                 found += [
                     Post(service, role, slot, base if count == 1 else f"{base}-{slot + 1}") for slot in range(count)
                 ]
-        return found
+        return [Post(REGISTRY, ALL, 0, REGISTRY), *found] if replicated(found) else found
+
+
+def replicated(posts: Sequence[Post]) -> frozenset[str]:
+    """The services with several APIs, each with a socket of its own. Those of the gateway share the public one."""
+    apis = Counter(it.service for it in posts if it.answers and it.service != GATEWAY)
+    return frozenset(service for service, count in apis.items() if count > 1)
 
 
 def _parse(words: Sequence[str]) -> Mapping[str, dict[str, int]]:

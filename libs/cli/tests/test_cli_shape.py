@@ -3,6 +3,7 @@
 import pytest
 
 from orderly.failure import Failure
+from orderly.fleet import places
 from orderly.shape import START_ORDER, Shape
 
 
@@ -26,7 +27,17 @@ def test_a_service_of_which_a_role_is_scaled_is_split_into_its_roles() -> None:
 
 
 def test_whole_processes_can_stand_side_by_side() -> None:
-    assert names("payment=2") == ["provider", "inventory", "payment-1", "payment-2", "order", "gateway"]
+    assert names("payment=2") == ["registry", "provider", "inventory", "payment-1", "payment-2", "order", "gateway"]
+
+
+def test_a_registry_is_there_only_where_a_service_has_several_APIs() -> None:
+    assert "registry" not in names("order.processor=2", "gateway=3")
+    assert "registry" in names("order.api=2")
+    posts = Shape(scale=("order=2",)).posts()
+    ports = {it.name: 9000 + number for number, it in enumerate(posts)}
+    found = places(posts, ports)
+    assert found["order"] == "registry://127.0.0.1:9000/order"
+    assert found["inventory"] == f"https://127.0.0.1:{ports['inventory']}"
 
 
 @pytest.mark.parametrize(

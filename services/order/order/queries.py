@@ -8,7 +8,7 @@ from typing import Any
 
 from common import parameters, topology
 from common.clock import rfc3339
-from common.consistency import AT_ONCE, Asked
+from common.consistency import AT_ONCE, Asked, Level
 from common.eventlog import EventLog, Stored
 from common.freshness import Freshness
 from common.problems import Problem
@@ -41,11 +41,20 @@ class Queries:
         self._freshness = Freshness(topology.ORDER, view, log)
 
     async def order(self, order_id: str, caller: Identity, asked: Asked = AT_ONCE) -> OrderView:
+        """Another process may have accepted it a moment ago: unless an eventual answer will do, that there is no such order
+        is said only after all that the log has was read."""
         await self.caught_up(asked, order_id)
-        found = await self.find(order_id)
-        if found is None or not (caller.is_operator or found.customer == caller.subject):
+        found = await self._visible(order_id, caller)
+        if found is None and asked.level is Level.SESSION:
+            await self.caught_up(Asked(level=Level.STRONG), order_id)
+            found = await self._visible(order_id, caller)
+        if found is None:
             raise Problem(404, "order-not-found", "There is no such order.")
         return found
+
+    async def _visible(self, order_id: str, caller: Identity) -> OrderView | None:
+        found = await self.find(order_id)
+        return found if found is not None and (caller.is_operator or found.customer == caller.subject) else None
 
     async def caught_up(self, asked: Asked, order_id: str | None = None) -> None:
         await self._freshness.meet(asked, order_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from common import topology
-from common.consistency import Asked, Token
+from common.consistency import Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import Money
 from common.eventlog import Record
@@ -168,16 +168,22 @@ async def test_a_process_that_has_only_just_started_waits_for_nothing_that_can_b
         await place(restarted, body(), "k2")
 
 
-async def test_an_order_that_another_process_has_accepted_can_be_cancelled_with_its_token(world: World) -> None:
+@pytest.mark.parametrize("with_token", [True, False])
+async def test_an_order_that_another_process_has_accepted_is_known_here_too(world: World, with_token: bool) -> None:
     other = World(world.log)
     await other.placing.known("ord_x")  # it has caught up, long ago
     accepted = await world.placing.place(body(), "k1", ALICE, "", None)
+    order_id, asked = accepted.view.order_id, Asked(accepted.token if with_token else None)
     with pytest.raises(Problem, match="order-not-found"):
-        await other.placing.cancel(accepted.view.order_id, ALICE, "")
-    cancelling = asyncio.create_task(other.placing.cancel(accepted.view.order_id, ALICE, "", Asked(accepted.token)))
+        await other.queries.order(order_id, ALICE, Asked(level=Level.EVENTUAL))
+    shown = asyncio.create_task(other.queries.order(order_id, ALICE, asked))
+    cancelled = asyncio.create_task(other.placing.cancel(order_id, ALICE, "", asked))
     await asyncio.sleep(0.01)
     other.decide()
-    assert (await cancelling).view.order_id == accepted.view.order_id
+    assert (await shown).order_id == (await cancelled).view.order_id == order_id
+    other.decide()  # the cancellation
+    with pytest.raises(Problem, match="order-not-found"):
+        await other.queries.order(order_id, BOB)
 
 
 async def test_the_same_key_of_another_customer_is_another_order(world: World) -> None:

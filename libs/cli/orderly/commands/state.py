@@ -9,11 +9,12 @@ from rich.markup import escape
 
 from common.clock import rfc3339
 from common.topology import PROCESSING_SERVICES
-from orderly import fleet, keeping, money, records, runfile, time_travel
+from orderly import fleet, keeping, money, records, time_travel
 from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.options import Data, Json
 from orderly.output import say, show_json
+from orderly.shape import START_ORDER
 from orderly.time_travel import Moment
 
 
@@ -71,9 +72,7 @@ def replay(
     folder = Folder.at(data)
     with records.log_of(folder):
         pass  # only to say so where there is none
-    run = runfile.read(folder)
+    nobody = dict.fromkeys(START_ORDER, "http://127.0.0.1:0")  # a rebuild asks the log alone
     command = [sys.executable, "-P", "-m", service, "replay", *(["--switch"] if switch else [])]
-    told = fleet.environment(
-        folder, run.ports() if run else {}, keeping.engine_in(folder) or "", keeping.servers_of(folder)
-    )
+    told = fleet.environment(folder, nobody, keeping.engine_in(folder) or "", keeping.servers_of(folder))
     raise typer.Exit(subprocess.run(command, env=told, check=False).returncode)
