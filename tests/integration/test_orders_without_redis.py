@@ -24,6 +24,7 @@ from common.sender import Sender
 from common.testing.eventually import eventually
 from common.testing.histories import History
 from common.testing.http import Address, Reply, serving
+from common.testing.vaults import vault_in
 from order import api
 from order.catalog import Catalog
 from order.handlers import BEHAVIOUR
@@ -84,8 +85,9 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     ]
     view = RedisView(server.url, "order", Bell())
     queries = Queries(view, log)
+    vault = vault_in(tmp_path)
     catalog = Catalog(view, Upstream("inventory", "http://127.0.0.1:9"))
-    app = api.build(Placing(queries, catalog, Sender("order", log, system_clock)), queries)
+    app = api.build(Placing(queries, catalog, Sender("order", log, system_clock), vault), queries, vault)
     for loop in loops:
         loop.start()
     await asyncio.to_thread(eventually, lambda: projector.whole, within=WITHIN)

@@ -22,7 +22,7 @@ from gateway.routes import ROUTES
 nothing: Any = None  # the routes are looked at, never asked
 
 SERVICES: Mapping[str, FastAPI] = {
-    ORDER: order.api.build(nothing, nothing),
+    ORDER: order.api.build(nothing, nothing, nothing),
     PAYMENT: payment.api.build(nothing),
     INVENTORY: inventory.api.build(nothing, nothing, nothing),
     PROVIDER: provider.api.build(nothing),

@@ -27,6 +27,8 @@ COMMANDS = {
     "dead-letters": "dead_letters.app",
     "fault": "fault.app",
     "certs": "certs.app",
+    "keys": "keys.app",
+    "customer": "customer.app",
     "bench": "bench.bench",
 }
 

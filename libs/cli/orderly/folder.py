@@ -61,6 +61,10 @@ class Folder:
         return self.root / "certs"
 
     @property
+    def master_key(self) -> Path:
+        return self.root / "keys" / "master"
+
+    @property
     def journals(self) -> Path:
         return self.root / "journal"
 

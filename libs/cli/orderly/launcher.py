@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from common.security.master import MasterFile
 from orderly import backing, health, keeping, logfiles, processes, runfile
 from orderly.backing.artifacts import Tell
 from orderly.failure import Failure
@@ -130,6 +131,7 @@ def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
     shape = replace(wanted, engine=keeping.chosen(folder, wanted.engine))
     backing.find(shape, tell)
     keeping.claim(folder, shape.engine)
+    MasterFile(folder.master_key).make()
     return shape
 
 

@@ -12,6 +12,7 @@ from common.clock import Instant
 
 T = TypeVar("T")
 
+Sealed = str  # personal: readable with its customer's key alone, see security/vault.py
 Message = Any  # a dataclass made by @message; the unions in contracts/ say which
 
 

@@ -15,7 +15,7 @@ def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = N
     return Response(_encode(value), status, headers, "application/json")
 
 
-def versioned(request: Request, value: Any, version: int, cache: str) -> Response:
+def versioned(request: Request, value: Any, version: int | str, cache: str) -> Response:
     """The answer with its version as ETag; 304 without a body for a caller that has this version (RFC 9110, 13.1.2)."""
     headers = {"ETag": f'"{version}"', "Cache-Control": cache}
     if request.headers.get("if-none-match") == headers["ETag"]:

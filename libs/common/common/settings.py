@@ -83,9 +83,11 @@ class Keeping:
     """Where a platform keeps its log and its read models. `kafka_*` and `redis_url` are for the engine of that name.
 
     `kafka_replication` is that of topics yet to be made; `kafka_degraded` allows a broker whose transactions can be torn.
+    `master_key`: the file with the key that wraps customers' keys (see security/master.py), else `keys/master` in the folder.
     """
 
     data: Path
+    master_key: Path | None = None
     engine: str = "embedded"
     kafka_bootstrap: str = ""
     kafka_security_protocol: str = "PLAINTEXT"

@@ -78,7 +78,7 @@ ROUTES = (
         path="/v1/orders/{order_id}",
         upstream=ORDER,
         roles=EVERYBODY,
-        answers={200: api.Order},
+        answers={200: api.DeliveredOrder},
         tagged=True,
     ),
     Route(

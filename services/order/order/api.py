@@ -15,16 +15,17 @@ from common.errors import Unavailable
 from common.resilience import deadline
 from common.respond import as_json, versioned
 from common.security.identity import Caller
+from common.security.vault import Vault
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
-from order.queries import Queries, shown
+from order.queries import Queries, delivery, shown
 
 LONGEST_STREAM = 300.0  # seconds; a client that wants more connects again
 HEARTBEAT = 10.0
 LOOK_AGAIN = 0.5
 
 
-def build(placing: Placing, queries: Queries) -> FastAPI:
+def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
     app = FastAPI(title="order", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     problems.install(app)
     deadline.install(app)
@@ -45,7 +46,11 @@ def build(placing: Placing, queries: Queries) -> FastAPI:
     @app.get("/v1/orders/{order_id}")
     async def show(request: Request, caller: Caller) -> Response:
         view = await _own(request, caller)
-        return versioned(request, shown(view), view.version, "private, no-cache")
+        told = delivery(view, vault)
+        tag = (
+            f"{view.version}-erased" if told and told["erased"] else str(view.version)
+        )  # not the copy that a client still has
+        return versioned(request, {**shown(view), "delivery": told}, tag, "private, no-cache")
 
     @app.get("/v1/orders/{order_id}/timeline")
     async def timeline(request: Request, caller: Caller) -> Response:

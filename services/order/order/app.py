@@ -8,6 +8,7 @@ from common.contracts.order import Patience
 from common.http_client import Upstream
 from common.resilience.policy import Policy
 from common.runtime import Process
+from common.security.vault import Vault
 from common.sender import Sender
 from common.service import Platform, assemble
 from common.topology import INVENTORY
@@ -25,16 +26,18 @@ def build(settings: Settings) -> Process:
     policy = Policy(zone=settings.zone).but(settings.inventory_policy)
     calls = faults.calls(platform.switches)
     inventory = Upstream(INVENTORY, settings.inventory_url, policy, calls, platform.credentials)
+    vault = Vault.of(settings)
 
     def serve() -> FastAPI:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)
-        return api.build(Placing(queries, Catalog(view, inventory), sender, alone=settings.api_replicas == 1), queries)
+        placing = Placing(queries, Catalog(view, inventory), sender, vault, alone=settings.api_replicas == 1)
+        return api.build(placing, queries, vault)
 
     patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)
     process = assemble(platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection())
-    process.drain = (inventory.close,)
+    process.drain, process.close = (inventory.close,), (*process.close, vault.close)
     return process
 
 

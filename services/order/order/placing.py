@@ -18,11 +18,13 @@ import structlog
 from common.codec import encode
 from common.consistency import AT_ONCE, Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
+from common.contracts.fields import DELIVERY, PAYMENT_TOKEN
 from common.contracts.money import LARGEST_AMOUNT, Money
-from common.contracts.order import Delivery, Line, PlaceOrder, RequestCancellation
+from common.contracts.order import Line, PlaceOrder, RequestCancellation
 from common.errors import Unavailable
 from common.problems import Problem
 from common.security.identity import Identity
+from common.security.vault import Cipher, Vault
 from common.sender import Sender
 from order.catalog import Catalog
 from order.projection import OrderView
@@ -48,13 +50,14 @@ class Placing:
     """Of one process. What another has accepted, or this one before a restart, is known from the read model alone. `alone`:
     there is no other now."""
 
-    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender, *, alone: bool = True) -> None:
+    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender, vault: Vault, *, alone: bool = True) -> None:
         self._queries = queries
         self._alone = alone
         self._caught_up = False
         self._catching_up = asyncio.Lock()
         self._catalog = catalog
         self._sender = sender
+        self._vault = vault
         self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
         self._twins: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -63,11 +66,12 @@ class Placing:
     ) -> Accepted:
         """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it."""
         order_id = order_id_of(caller.subject, key)
-        fingerprint = fingerprint_of(body)
+        cipher = await self._vault.cipher(caller.subject)
+        fingerprint = cipher.fingerprint(encode(body.model_dump()))
         async with self._twins.setdefault(order_id, asyncio.Lock()):  # the second one sees what the first one did
             known = await self.known(order_id)
             if known is None:
-                known = await self._accept(order_id, fingerprint, body, caller, traceparent, token)
+                known = await self._accept(order_id, fingerprint, body, cipher, caller, traceparent, token)
             if known.view.fingerprint != fingerprint:
                 raise Problem(
                     422, "idempotency-key-reused", "This Idempotency-Key was used for another order; send a new key."
@@ -114,15 +118,17 @@ class Placing:
         order_id: str,
         fingerprint: str,
         body: PlaceOrderBody,
+        cipher: Cipher,
         caller: Identity,
         traceparent: str,
         token: Token | None,
     ) -> Accepted:
         lines = await self._priced(body, token)
-        delivery = Delivery(**body.delivery.model_dump()) if body.delivery else None
-        command = PlaceOrder(order_id, caller.subject, lines, body.payment_token, fingerprint, delivery)
+        card = cipher.seal(body.payment_token, order_id, PAYMENT_TOKEN)
+        delivery = cipher.seal(body.delivery.model_dump_json(), order_id, DELIVERY) if body.delivery else None
+        command = PlaceOrder(order_id, caller.subject, lines, card, fingerprint, delivery)
         position, at = await self._sender.send(order_id, command, actor=caller.subject, traceparent=traceparent)
-        view = OrderView(order_id, caller.subject, fingerprint, lines, total_of(lines), at, at)
+        view = OrderView(order_id, caller.subject, fingerprint, lines, total_of(lines), at, at, delivery=delivery)
         accepted = Accepted(view, Token.at(position))
         self._recent[order_id] = accepted
         if len(self._recent) % PRUNE_EVERY == 0:
@@ -170,7 +176,3 @@ def total_of(lines: Sequence[Line]) -> Money:
 
 def order_id_of(customer: str, key: str) -> str:
     return "ord_" + hashlib.blake2b(f"{customer}\0{key}".encode(), digest_size=16).hexdigest()
-
-
-def fingerprint_of(body: PlaceOrderBody) -> str:
-    return hashlib.blake2b(encode(body.model_dump()), digest_size=16).hexdigest()

@@ -19,6 +19,7 @@ from common.contracts.inventory import ProductPut
 from common.contracts.money import Money
 from common.contracts.order import Line, OrderCancelled, OrderConfirmed, OrderPlaced
 from common.eventlog import Stored
+from common.messages import Sealed
 from common.projector import Changes, advance
 from common.readmodel import Document, Entry
 
@@ -37,6 +38,7 @@ class OrderView(msgspec.Struct, frozen=True):
     status: str = "pending"
     reason: str | None = None
     outstanding: int = 0
+    delivery: Sealed | None = None
 
     @property
     def final(self) -> bool:
@@ -111,7 +113,8 @@ def evolve(view: OrderView | None, name: str, data: msgspec.Raw, at: Instant) ->
     """The view after one event; events that a customer does not see change nothing but the version."""
     if name == OrderPlaced.__name__:
         placed = _decode_placed(data)
-        return OrderView(placed.order_id, placed.customer, placed.fingerprint, placed.lines, placed.total, at, at)
+        seen = (placed.order_id, placed.customer, placed.fingerprint, placed.lines, placed.total)
+        return OrderView(*seen, at, at, delivery=placed.delivery)
     if view is None:
         return None
     if name == OrderConfirmed.__name__:

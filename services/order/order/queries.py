@@ -6,14 +6,18 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from common import parameters, topology
 from common.clock import rfc3339
 from common.consistency import AT_ONCE, Asked, Level
+from common.contracts.fields import DELIVERY
 from common.eventlog import EventLog, Stored
 from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
 from common.security.identity import Identity
+from common.security.vault import Erased, Vault
 from order import timeline
 from order.projection import OrderView, listed, position, read
 
@@ -30,6 +34,16 @@ def shown(view: OrderView) -> dict[str, Any]:
         "created_at": rfc3339(view.created_at),
         "updated_at": rfc3339(view.updated_at),
     }
+
+
+def delivery(view: OrderView, vault: Vault) -> dict[str, Any] | None:
+    """Where it goes, opened for whoever may see the order. What was erased is shown as such, for good."""
+    if view.delivery is None:
+        return None
+    try:
+        return {**msgspec.json.decode(vault.unseal(view.delivery, view.order_id, DELIVERY)), "erased": False}
+    except Erased:
+        return {"name": None, "email": None, "address": None, "erased": True}
 
 
 class Queries:

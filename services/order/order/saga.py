@@ -55,7 +55,7 @@ from common.contracts.payment import (
     PaymentVoided,
     VoidPayment,
 )
-from common.messages import Request
+from common.messages import Request, Sealed
 from common.topology import INVENTORY, ORDER, PAYMENT, commands
 
 FIRST_REMINDER: Millis = 5 * SECOND
@@ -74,7 +74,7 @@ class Saga:
     awaiting: frozenset[str] = frozenset()  # lines whose answer is outstanding
     payment: Payment = "untouched"  # closed: its last answer was heard
     amount: Money | None = None
-    token: str = ""
+    token: Sealed = ""
     customer: str = ""
     reserve_by: Instant = 0
     authorize_within: Millis = 0

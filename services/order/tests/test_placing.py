@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from common.readmodel.memory import MemoryReadModel
 from common.security.identity import OPERATOR, Identity
 from common.sender import Sender
 from common.testing.eventually import eventually
+from common.testing.vaults import vault_in
 from order import placing
 from order.catalog import Catalog
 from order.handlers import BEHAVIOUR
@@ -42,15 +44,16 @@ class Prices(Catalog):
 class World:
     """The order service on an in-memory log: `decide` runs its processor and its projector."""
 
-    def __init__(self, log: MemoryLog | None = None) -> None:
+    def __init__(self, folder: Path, log: MemoryLog | None = None) -> None:
         self.now = 1_000_000
+        self.folder = folder
         self.log = log or MemoryLog(lambda: self.now)
         self.log.create(topology.topics())
         model = MemoryReadModel()
         self.queries = Queries(model.view(), self.log)
-        sender = Sender("order", self.log, lambda: self.now)
-        self.placing = Placing(self.queries, Prices(), sender)
-        self.replicas = [Placing(self.queries, Prices(), sender, alone=False) for _ in range(2)]
+        sender, vault = Sender("order", self.log, lambda: self.now), vault_in(folder)
+        self.placing = Placing(self.queries, Prices(), sender, vault)
+        self.replicas = [Placing(self.queries, Prices(), sender, vault, alone=False) for _ in range(2)]
         group = topology.processor_group("order")
         consumer = self.log.consumer("order.commands", group=group, member="0")
         self._processor = Processor(BEHAVIOUR, self.log, consumer, lambda: self.now)
@@ -66,8 +69,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 def body(quantity: int = 1, sku: str = "tea") -> PlaceOrderBody:
@@ -146,7 +149,7 @@ async def test_while_nobody_decides_an_order_is_accepted_all_the_same(
 
 async def test_a_process_that_has_only_just_started_knows_what_its_predecessor_accepted(world: World) -> None:
     order_id = await place(world, body(1))
-    restarted = World(world.log)
+    restarted = World(world.folder, world.log)
     twins = [asyncio.create_task(place(restarted, body(2))) for _ in range(2)]
     cancelling = asyncio.create_task(restarted.placing.cancel(order_id, ALICE, ""))
     await asyncio.sleep(0.05)
@@ -160,7 +163,7 @@ async def test_a_process_that_has_only_just_started_knows_what_its_predecessor_a
 async def test_a_process_that_has_only_just_started_waits_for_nothing_that_can_be_seen_already(world: World) -> None:
     await place(world, body())
     world.decide()
-    restarted = World(world.log)
+    restarted = World(world.folder, world.log)
     restarted.decide()
     world.log.append([Record("order.commands", "poison", b"", {})]).result()
     restarted.decide()  # a dead letter is at the end of its partition: nothing of it can be read
@@ -170,7 +173,7 @@ async def test_a_process_that_has_only_just_started_waits_for_nothing_that_can_b
 
 @pytest.mark.parametrize("with_token", [True, False])
 async def test_an_order_that_another_process_has_accepted_is_known_here_too(world: World, with_token: bool) -> None:
-    other = World(world.log)
+    other = World(world.folder, world.log)
     await other.placing.known("ord_x")  # it has caught up, long ago
     accepted = await world.placing.place(body(), "k1", ALICE, "", None)
     order_id, asked = accepted.view.order_id, Asked(accepted.token if with_token else None)

@@ -3,11 +3,14 @@
 from fastapi import FastAPI
 
 from common import engine, faults, replay
+from common.contracts.fields import PAYMENT_TOKEN
 from common.contracts.payment import ProviderAnswered
 from common.runtime import Process
+from common.security.vault import Vault
 from common.sender import Sender
 from common.service import Platform, assemble
 from payment import api
+from payment.domain import Call
 from payment.handlers import BEHAVIOUR
 from payment.projection import PaymentProjection
 from payment.provider import POLICY, ProviderWorker
@@ -25,13 +28,19 @@ def build(settings: Settings) -> Process:
 
     policy, calls = POLICY.but(settings.provider_policy), faults.calls(platform.switches)
     own = platform.credentials
-    worker = ProviderWorker(settings.provider_url, report, policy=policy, middlewares=calls, credentials=own)
+    vault = Vault.of(settings)
+
+    def card(call: Call) -> str:
+        return vault.unseal(call.token, call.order_id, PAYMENT_TOKEN)
+
+    worker = ProviderWorker(settings.provider_url, report, card, policy=policy, middlewares=calls, credentials=own)
 
     def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))
 
     process = assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=PaymentProjection(), offer=worker.offer)
     process.background, process.drain = (worker.start,), (worker.drain,)
+    process.close = (*process.close, vault.close)
     return process
 
 

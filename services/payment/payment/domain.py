@@ -37,6 +37,7 @@ from common.contracts.payment import (
     VoidPayment,
     VoidRequested,
 )
+from common.messages import Sealed
 
 Status = Literal["unknown", "requested", "authorized", "captured", "declined", "voided", "refunded"]
 
@@ -62,7 +63,7 @@ class Payment:
     status: Status = "unknown"
     order_id: str = ""
     amount: Money = NO_MONEY
-    token: str = ""
+    token: Sealed = ""
     deadline: Instant = 0
     reply_to: str = ""
     pending: Attempt | None = None
@@ -77,7 +78,7 @@ class Call:
     operation: Operation
     attempt: int
     amount: Money
-    token: str
+    token: Sealed
     ask_first: bool
 
 

@@ -39,6 +39,9 @@ LONGEST_PAUSE = 5.0
 # breaker opens when nothing works any more, not when many cards are bad; while it is open the outcome of an attempt is unknown.
 POLICY = Policy(deadline=PATIENCE, attempts=1, breaker=1.0, bulkhead=0, largest=16 * 1024)
 
+Card = Callable[
+    [Call], str
+]  # opens the sealed token; what it raises makes the outcome unknown, and the saga gives up in time
 Report = Callable[[str, ProviderAnswered, str], Awaitable[Any]]  # aggregate id, the answer, traceparent
 
 _log = structlog.get_logger("provider")
@@ -66,8 +69,9 @@ class _Unusable(Exception):
 class ProviderClient:
     """Our side of the conversation with the provider. Belongs to one event loop."""
 
-    def __init__(self, upstream: Upstream, patience: float) -> None:
+    def __init__(self, upstream: Upstream, card: Card, patience: float) -> None:
         self._upstream = upstream
+        self._card = card
         self._patience = patience
 
     async def perform(self, effect: Effect, ask_first: bool) -> tuple[Result, str]:
@@ -95,7 +99,7 @@ class ProviderClient:
         if call.operation == "authorize":
             path = "/v1/authorizations"
             wanted = {"reference": call.order_id, "amount": call.amount.amount, "currency": call.amount.currency}
-            body = encode({**wanted, "token": call.token})
+            body = encode({**wanted, "token": self._card(call)})
         else:
             path, body = f"/v1/authorizations/{quote(call.order_id, safe='')}/{call.operation}", b""
         return _believed(await self._request("POST", path, effect, body), effect)
@@ -132,6 +136,7 @@ class ProviderWorker:
         self,
         provider: str | Discovery,
         report: Report,
+        card: Card,
         concurrency: int = CONCURRENCY,
         patience: float = PATIENCE,
         policy: Policy = POLICY,
@@ -143,6 +148,7 @@ class ProviderWorker:
         self._policy = policy
         self._middlewares = middlewares
         self._report = report
+        self._card = card
         self._concurrency = concurrency
         self._patience = patience
         self._offered: deque[tuple[str, Effect, bool]] = deque()
@@ -159,7 +165,7 @@ class ProviderWorker:
 
     async def start(self) -> None:
         upstream = Upstream(PROVIDER, self._provider, self._policy, self._middlewares, self._credentials)
-        self._client = ProviderClient(upstream, self._patience)
+        self._client = ProviderClient(upstream, self._card, self._patience)
         self._loop = asyncio.get_running_loop()
         self._take()
 

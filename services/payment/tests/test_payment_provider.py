@@ -42,6 +42,11 @@ def effect(operation: Operation = "authorize", attempt: int = 0, token: str = "t
     return Effect(f"{order}/{operation}", call, TRACE)
 
 
+def card(call: Call) -> str:
+    """As if it had been sealed."""
+    return call.token
+
+
 @dataclass
 class Reports:
     """What the worker reported; the log refuses the first `refusals` of it."""
@@ -119,7 +124,7 @@ class Scene:
 async def scene(app: Asgi, offered: Sequence[Effect] = (), **chosen: Any) -> AsyncIterator[Scene]:
     watched, reports = Watched(app), Reports()
     async with serving(watched) as address:
-        worker = ProviderWorker(address.url, reports, **chosen)
+        worker = ProviderWorker(address.url, reports, card, **chosen)
         for early in offered:
             worker.offer(early.intent.order_id, early, False)
         await worker.start()
@@ -180,7 +185,7 @@ async def test_a_provider_that_takes_too_long_is_unknown_and_asked_later(simulat
 
 async def test_nobody_there_is_unknown() -> None:
     async with scene(answering(200, b"")) as found:
-        absent = ProviderWorker("http://127.0.0.1:1", found.reports)
+        absent = ProviderWorker("http://127.0.0.1:1", found.reports, card)
         await absent.start()
         absent.offer("o1", effect(), False)
         assert (await found.reports.next()).result == "unknown"

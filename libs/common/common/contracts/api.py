@@ -105,6 +105,21 @@ class Order(View):
     updated_at: str
 
 
+class Delivery(View):
+    """`erased`: the customer had it forgotten; nobody can read it any more."""
+
+    name: str | None
+    email: str | None
+    address: str | None
+    erased: bool
+
+
+class DeliveredOrder(Order):
+    """Where it goes is told here and nowhere else."""
+
+    delivery: Delivery | None
+
+
 class OrderPage(View):
     items: list[Order]
     next_cursor: str | None

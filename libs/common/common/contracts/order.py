@@ -9,7 +9,7 @@ from typing import Literal
 from common.clock import SECOND, Millis
 from common.contracts import inventory, payment
 from common.contracts.money import Money
-from common.messages import message
+from common.messages import Sealed, message
 
 Step = Literal["new", "reserving", "authorizing", "settling", "voiding", "releasing", "parked", "done"]
 
@@ -19,15 +19,6 @@ class Line:
     sku: str
     quantity: int
     unit_price: Money
-
-
-@message
-class Delivery:
-    """Where it goes: personal data."""
-
-    name: str
-    email: str
-    address: str
 
 
 @message
@@ -43,14 +34,15 @@ class Patience:
 
 @message
 class PlaceOrder:
-    """`fingerprint` tells two different requests under one Idempotency-Key apart (law L2)."""
+    """`fingerprint` tells two different requests under one Idempotency-Key apart (law L2). Nobody needs what is sealed to
+    decide: `delivery` is a DeliveryBody, `payment_token` is opened for the provider alone."""
 
     order_id: str
     customer: str
     lines: tuple[Line, ...]
-    payment_token: str
+    payment_token: Sealed
     fingerprint: str
-    delivery: Delivery | None = None
+    delivery: Sealed | None = None
 
 
 @message
@@ -95,9 +87,9 @@ class OrderPlaced:
     customer: str
     lines: tuple[Line, ...]
     total: Money
-    payment_token: str
+    payment_token: Sealed
     fingerprint: str
-    delivery: Delivery | None = None
+    delivery: Sealed | None = None
     patience: Patience = Patience()
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from common.clock import Instant
 from common.contracts.money import Money
-from common.messages import message
+from common.messages import Sealed, message
 
 Operation = Literal["authorize", "capture", "void", "refund"]
 Result = Literal["done", "declined", "unknown"]
@@ -17,7 +17,7 @@ class AuthorizePayment:
 
     order_id: str
     amount: Money
-    token: str
+    token: Sealed
     deadline: Instant
     customer: str = ""
 
@@ -60,7 +60,7 @@ class AuthorizationRequested:
 
     order_id: str
     amount: Money
-    token: str
+    token: Sealed
     deadline: Instant
     reply_to: str
     customer: str = ""

@@ -11,6 +11,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 from structlog.types import EventDict, WrappedLogger
 
+from common.telemetry.masking import mask
+
 bind = bind_contextvars
 unbind_all = clear_contextvars
 
@@ -31,6 +33,7 @@ def configure(service: str, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
+            mask,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

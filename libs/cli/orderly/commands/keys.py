@@ -1,0 +1,23 @@
+"""`orderly keys rotate`: the master key that wraps the customers' keys."""
+
+import typer
+
+from orderly import vaults
+from orderly.folder import Folder
+from orderly.options import Data
+from orderly.output import say
+
+app = typer.Typer(help="The master key, which wraps the customers' keys.", no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def keys() -> None:
+    """A group, although it has one command."""
+
+
+@app.command()
+def rotate(data: Data = None) -> None:
+    """Wrap every customer's key by a new master key, and forget the former; running services see nothing of it."""
+    with vaults.of(Folder.at(data)) as vault:
+        count = vault.rotate()
+    say(f"[green]✓[/] a new master key; {count:,} customers' keys are wrapped by it")
