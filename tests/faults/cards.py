@@ -1,21 +1,21 @@
-"""The faults that may come, and what is promised of each (the targets: seconds until the first order after it succeeds)."""
+"""The faults that may come, and what is promised of each (the targets of the design)."""
 
 from collections.abc import Sequence
 
-from tests.faults.plan import Card
+from tests.faults.plan import Card, Promise
 from tests.faults.setting import Setting
 
-PROCESS = 10.0  # one process of a service, killed or frozen
-ONLY_BROKER, ONE_OF_THREE = 20.0, 10.0
-REDIS = 1.0  # reads fall back
+PROCESS = Promise(10.0)  # one process of a service, killed or frozen
+ONLY_BROKER, ONE_OF_THREE = Promise(20.0), Promise(10.0)
+REDIS = Promise(1.0, "read")  # what was seen before is shown without it
 
 
 def cards(setting: Setting) -> Sequence[Card]:
     freeze = (1.2 * setting.lease, 2.0 * setting.lease)
     names = [post.name for post in setting.shape.posts()]
     return [
-        *(Card("kill", name, name, target=PROCESS) for name in names),
-        *(Card("freeze", name, name, freeze, target=PROCESS) for name in names),
+        *(Card("kill", name, name, promise=PROCESS) for name in names),
+        *(Card("freeze", name, name, freeze, promise=PROCESS) for name in names),
         Card("poison", "all topics", "topics"),
         Card("repeat", "commands", "topics"),
         *(_servers(setting, freeze) if setting.engine == "kafka" else ()),
@@ -27,9 +27,9 @@ def _servers(setting: Setting, freeze: tuple[float, float]) -> Sequence[Card]:
     promised = ONLY_BROKER if setting.brokers == 1 else ONE_OF_THREE
     brokers = [f"kafka-{number}" for number in range(1, setting.brokers + 1)]
     return [
-        *(Card("kill", name, "brokers", calm=10.0, target=promised) for name in brokers),
-        *(Card("freeze", name, "brokers", (5.0, 10.0), calm=8.0, target=promised) for name in brokers),
-        Card("kill", "redis", "redis", target=REDIS),
-        Card("freeze", "redis", "redis", freeze, target=REDIS),
-        Card("flush", "redis", "redis", target=REDIS),
+        *(Card("kill", name, "brokers", calm=10.0, promise=promised) for name in brokers),
+        *(Card("freeze", name, "brokers", (5.0, 10.0), calm=8.0, promise=promised) for name in brokers),
+        Card("kill", "redis", "redis", promise=REDIS),
+        Card("freeze", "redis", "redis", freeze, promise=REDIS),
+        Card("flush", "redis", "redis", promise=REDIS),
     ]

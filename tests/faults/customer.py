@@ -66,12 +66,19 @@ class _Life:
     told: Told
 
     async def run(self) -> None:
-        if self.wish.twin:
-            await asyncio.gather(self._place("twin"), self._alone())
-        else:
-            await self._alone()
+        lives = [self._order()]
+        lives += [self._look()] if self.wish.looks else []
+        lives += [self._twin()] if self.wish.twin else []
+        await asyncio.gather(*lives)
 
-    async def _alone(self) -> None:
+    async def _look(self) -> None:
+        await self._ask("GET", f"/v1/products/{self.wish.lines[0][0]}", good=(200,))
+        self.told.looked = time.monotonic()
+
+    async def _twin(self) -> None:
+        await self._place(f"{self.wish.key}-twin")
+
+    async def _order(self) -> None:
         session = self.wish.key
         order = await self._place(session)
         self.told.accepted = time.monotonic()

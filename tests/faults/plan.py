@@ -7,20 +7,31 @@ deal one, so that what it does can be told; some deal several at once, and some 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 HOW_MANY = {0: 1, 1: 6, 2: 2, 3: 1}  # faults in a round: how often
 LONGEST_CALM = 4.0  # seconds before the next round, beyond what the last one needs
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """Within so many seconds after the fault the first of these succeeds."""
+
+    seconds: float
+    what: Literal["order", "read"] = "order"
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.seconds:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """`lasts`: seconds until whoever caused it ends it; 0 for what is done at once. `target`: seconds within which the first
-    order after it should succeed; None: nobody promised."""
+    """`lasts`: seconds until whoever caused it ends it; 0 for what is done at once."""
 
     kind: str
     victim: str
     lasts: float = 0.0
-    target: float | None = None
+    promise: Promise | None = None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.victim}"
@@ -36,7 +47,7 @@ class Card:
     place: str
     lasts: tuple[float, float] = (0.0, 0.0)
     calm: float = 3.0
-    target: float | None = None
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ def plan(seed: int, cards: Sequence[Card]) -> Iterator[Round]:
             pack.remove(card)
             dealt[card.place] = card
         faults = tuple(
-            Fault(card.kind, card.victim, round(draw.uniform(*card.lasts), 1), card.target) for card in dealt.values()
+            Fault(card.kind, card.victim, round(draw.uniform(*card.lasts), 1), card.promise) for card in dealt.values()
         )
         calm = max((card.calm for card in dealt.values()), default=1.0) + draw.uniform(0, LONGEST_CALM)
         yield Round(faults, round(max((fault.lasts for fault in faults), default=0.0) + calm, 1))

@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from tests.faults.plan import Round
+from tests.faults.plan import Promise, Round
 
 SLOW = 1.0  # seconds until an order is accepted: more is a disturbance
 
 
 @dataclass(slots=True)
 class Told:
-    """What the client of one order saw, and when, on one monotonic clock. `inf`: not yet. `waits`: it wanted to be answered
-    with the outcome."""
+    """What the client of one order saw, and when, on one monotonic clock. `inf`: not yet. `looked`: it was shown a product.
+    `waits`: it wanted to be answered with the outcome."""
 
     due: float
     waits: bool = False
+    looked: float = inf
     accepted: float = inf
     completed: float = inf
     errors: list[tuple[float, str]] = field(default_factory=list)
@@ -44,15 +45,24 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds after the fault: until a new order was `accepted`; until one was `completed`; until the last order that was
-    `disturbed` was accepted. `errors`: answers that were none."""
+    """Seconds after the fault: until a product was `read`; until a new order was `accepted`; until one was `completed`; until
+    the last order that was `disturbed` was accepted. `errors`: answers that were none."""
 
     fault: str
+    read: float
     accepted: float
     completed: float
     disturbed: float
     errors: int
-    target: float | None = None
+    promise: Promise | None = None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise was; None where there is none."""
+        if self.promise is None:
+            return None
+        late = self.read if self.promise.what == "read" else max(self.accepted, self.completed)
+        return late <= self.promise.seconds
 
 
 def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
@@ -61,11 +71,12 @@ def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
     troubled = [order.accepted for order in meanwhile if order.disturbed]
     return Recovery(
         name_of(struck.round),
+        min((order.looked for order in since), default=inf) - struck.at,
         min((order.accepted for order in since), default=inf) - struck.at,
         min((order.completed for order in since), default=inf) - struck.at,
         max(troubled, default=struck.at) - struck.at,
         sum(struck.at <= at < struck.until for order in orders for at, _ in order.errors),
-        struck.round.faults[0].target if len(struck.round.faults) == 1 else None,
+        struck.round.faults[0].promise if len(struck.round.faults) == 1 else None,
     )
 
 
@@ -83,32 +94,26 @@ def report(recoveries: Iterable[Recovery]) -> list[dict[str, Any]]:
     for fault, found in sorted(by_fault.items()):
         figures = {
             name: {"median": statistics.median(values), "worst": max(values)}
-            for name in ("accepted", "completed", "disturbed", "errors")
+            for name in ("read", "accepted", "completed", "disturbed", "errors")
             if (values := [round(float(getattr(it, name)), 2) for it in found])
         }
-        rows.append({"fault": fault, "times": len(found), "target": found[0].target, **figures})
+        kept = [it.kept for it in found if it.kept is not None]
+        promise = {"promise": str(found[0].promise), "kept": sum(kept)} if kept else {}
+        rows.append({"fault": fault, "times": len(found), **promise, **figures})
     return rows
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows in Markdown. Figures are `median / worst`, in seconds but for the errors."""
     lines = [
-        "| fault | times | first accepted | first completed | last disturbed | client errors | target | met |",
-        "|---|---:|---:|---:|---:|---:|---:|---|",
+        "| fault | times | first read | first accepted | first completed | last disturbed | client errors | target | kept |",
+        "|---|---:|---:|---:|---:|---:|---:|---|---:|",
     ]
     for row in rows:
-        seconds = [
-            f"{row[name]['median']:.2f} / {row[name]['worst']:.2f}" for name in ("accepted", "completed", "disturbed")
-        ]
+        pairs = [(row[name]["median"], row[name]["worst"]) for name in ("read", "accepted", "completed", "disturbed")]
+        seconds = [f"{median:.2f} / {worst:.2f}" for median, worst in pairs]
         errors = f"{row['errors']['median']:.0f} / {row['errors']['worst']:.0f}"
-        target = row["target"]
-        met = (
-            ""
-            if target is None
-            else "yes"
-            if max(row["accepted"]["worst"], row["completed"]["worst"]) <= target
-            else "no"
-        )
-        cells = [row["fault"], str(row["times"]), *seconds, errors, "" if target is None else f"{target:g}", met]
+        kept = f"{row['kept']} of {row['times']}" if "kept" in row else ""
+        cells = [row["fault"], str(row["times"]), *seconds, errors, row.get("promise", ""), kept]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

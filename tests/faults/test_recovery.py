@@ -2,10 +2,10 @@
 
 from math import inf
 
-from tests.faults.plan import Fault, Round
+from tests.faults.plan import Fault, Promise, Round
 from tests.faults.recovery import Recovery, Struck, Told, measure, report, table
 
-KILL = Round((Fault("kill", "order", target=10.0),), 5.0)
+KILL = Round((Fault("kill", "order", promise=Promise(10.0)),), 5.0)
 STRUCK = Struck(KILL, at=100.0, until=105.0)
 
 
@@ -49,9 +49,23 @@ def test_a_fault_among_others_is_not_told_as_if_it_came_alone() -> None:
     assert measure(Struck(Round((), 3.0), 100, 103), orders(away=0.0)).fault == "nothing"
 
 
-def test_the_table_has_median_and_worst_and_holds_both_to_the_target() -> None:
-    found = [Recovery("kill order", at, at + 1, 0.0, 3, 10.0) for at in (1.0, 2.0, 12.0)]
-    (row,) = report([*found])
+def recovery(*, read: float = 0.0, accepted: float = 0.0, completed: float = 0.0, promise: Promise) -> Recovery:
+    return Recovery("kill order", read, accepted, completed, 0.0, 3, promise)
+
+
+def test_a_promise_is_about_orders_or_about_reads() -> None:
+    orders, reads = Promise(10.0), Promise(1.0, "read")
+    assert recovery(read=99.0, accepted=1.0, completed=9.0, promise=orders).kept
+    assert not recovery(accepted=1.0, completed=11.0, promise=orders).kept
+    assert recovery(read=0.5, accepted=99.0, promise=reads).kept
+    assert not recovery(read=1.5, promise=reads).kept
+
+
+def test_the_table_has_median_and_worst_and_how_often_the_promise_was_kept() -> None:
+    found = [recovery(read=0.1, accepted=at, completed=at + 1, promise=Promise(10.0)) for at in (1.0, 2.0, 12.0)]
+    (row,) = report(found)
     assert (row["times"], row["accepted"], row["completed"]["worst"]) == (3, {"median": 2.0, "worst": 12.0}, 13.0)
     shown = table([row]).splitlines()[-1]
-    assert shown == "| kill order | 3 | 2.00 / 12.00 | 3.00 / 13.00 | 0.00 / 0.00 | 3 / 3 | 10 | no |"
+    assert shown == (
+        "| kill order | 3 | 0.10 / 0.10 | 2.00 / 12.00 | 3.00 / 13.00 | 0.00 / 0.00 | 3 / 3 | order 10 | 2 of 3 |"
+    )

@@ -14,7 +14,7 @@ CUSTOMERS = tuple(f"customer-faults-{number}" for number in range(10))
 @dataclass(frozen=True, slots=True)
 class Wish:
     """`wait`: seconds in which the outcome is waited for in the request; `twin`: the same request is sent twice at once;
-    `cancel_after`: seconds until the customer changes their mind, None: never."""
+    `cancel_after`: seconds until the customer changes their mind, None: never; `looks`: at the product, meanwhile."""
 
     customer: str
     key: str
@@ -23,6 +23,7 @@ class Wish:
     wait: int = 0
     twin: bool = False
     cancel_after: float | None = None
+    looks: bool = False
 
     @property
     def body(self) -> dict[str, Any]:
@@ -47,4 +48,5 @@ def wishes(seed: int) -> Iterator[Wish]:
             wait=draw.choice((0, 0, 0, 5)),
             twin=draw.random() < 0.05,
             cancel_after=round(draw.uniform(0, 0.5), 3) if changes_mind else None,
+            looks=number % 5 == 0,
         )
