@@ -17,7 +17,9 @@ from common.discovery.by_registry import Registry
 from common.testing.certificates import Certificates
 from common.testing.discovery_contract import Watcher
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+
+WITHIN = 60.0  # seconds: processes have to start for it
 
 
 @functools.cache
@@ -72,11 +74,11 @@ async def test_a_service_registers_itself_and_leaves_when_it_drains(tmp_path: Pa
         settings = {"REGISTRY_URL": url(door), "ZONE": "attic"}
         with process("provider", served, tmp_path, **settings) as provider:
             watcher = Watcher(seen(door, tmp_path))
-            assert await watcher.sees(url(served)) == (Endpoint(url(served), "attic"),)
+            assert await watcher.sees(url(served), within=WITHIN) == (Endpoint(url(served), "attic"),)
             provider.send_signal(signal.SIGTERM)
-            await watcher.sees()
+            await watcher.sees(within=WITHIN)
             await watcher.close()
-            assert provider.wait(20) == 0
+            assert provider.wait(WITHIN) == 0
 
 
 async def test_a_killed_registry_takes_nobodys_list_away(tmp_path: Path) -> None:
@@ -87,11 +89,11 @@ async def test_a_killed_registry_takes_nobodys_list_away(tmp_path: Path) -> None
         process("provider", served, tmp_path, REGISTRY_URL=url(door)),
     ):
         watcher = Watcher(seen(door, tmp_path))
-        await watcher.sees(url(served))
+        await watcher.sees(url(served), within=WITHIN)
         first.kill()
         with process("registry", door, tmp_path):
             again = Watcher(seen(door, tmp_path))
-            await again.sees(url(served))
+            await again.sees(url(served), within=WITHIN)
             assert again.lists == [(Endpoint(url(served)),)]
             assert all(it[0].address == url(served) for it in watcher.lists)
             await again.close()

@@ -33,7 +33,7 @@ class Registration:
         endpoint: Callable[[], Endpoint],
         credentials: Credentials | None = None,
     ) -> None:
-        policy = Policy(deadline=2 * HEARTBEAT, attempts=1, breaker=0.0)
+        policy = Policy(deadline=LEASE / 2, attempts=1, breaker=0.0)
         self._upstream = Upstream(REGISTRY, registry, policy, credentials=credentials)
         self._path = f"/v1/services/{quote(service, safe='')}/{quote(instance, safe='')}"
         self._endpoint = endpoint
