@@ -7,6 +7,7 @@ Live: none of the orders is finished, each has its lines, amounts and deadlines 
 """
 
 import argparse
+import gc
 import subprocess
 import sys
 import tempfile
@@ -16,24 +17,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
 from common import topology
 from common.clock import system_clock
 from common.codec import encode
 from common.contracts.money import Money
-from common.contracts.order import Line, PlaceOrder
+from common.contracts.order import Line, Patience, PlaceOrder
 from common.errors import LogError
 from common.eventlog import EventLog, Record
 from common.eventlog.embedded import EmbeddedLog
 from common.eventlog.kafka import KafkaConnection, KafkaLog
 from common.messages import Envelope
 from common.processor import Processor
-from order.handlers import BEHAVIOUR, OrderState
+from order.handlers import OrderState, behaviour
 from orderly.backing.private import Brokers
 
 GROUP = topology.processor_group(topology.ORDER)
 COMMANDS, EVENTS = topology.commands(topology.ORDER), topology.events(topology.ORDER)
 LINES = (Line("tea", 2, Money(450, "EUR")), Line("pot", 1, Money(1999, "EUR")))
-NEVER = 10**9  # milliseconds until the next checkpoint
+NEVER = 10**9  # milliseconds until the next checkpoint, and the next deadline of an order
+PATIENT = behaviour(Patience(NEVER, NEVER))
 FEED = 0.01  # seconds between the commands of the hand-over
 HEAD = "| engine | state | orders | seconds until restored | CPU s |"
 
@@ -56,10 +60,8 @@ def command(order_id: str) -> Record:
 
 
 def processor(log: EventLog, member: str) -> Processor[OrderState]:
-    """Its clock stands still, so that no deadline of the orders comes."""
-    now = system_clock()
     consumer = log.consumer(COMMANDS, group=GROUP, member=member)
-    return Processor(BEHAVIOUR, log, consumer, lambda: now, checkpoint_every=NEVER)
+    return Processor(PATIENT, log, consumer, system_clock, checkpoint_every=NEVER)
 
 
 def fill(opener: Opener, orders: int) -> None:
@@ -232,6 +234,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--member", help=argparse.SUPPRESS)
     parser.add_argument("where", nargs="?", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    gc.set_threshold(20_000, 20, 50)  # as common.runtime has it
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     if given.member:
         member(given.where, given.member)
         return
