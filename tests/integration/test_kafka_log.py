@@ -13,6 +13,7 @@ import pytest
 from common.errors import Fenced, LogError, Unavailable
 from common.eventlog import Cleanup, Record, Topic
 from common.eventlog.kafka import KafkaConnection, KafkaLog, features
+from common.telemetry import metrics
 from common.testing.eventlog_contract.engine import follow, text
 from common.testing.eventually import eventually
 from orderly.backing.private import Brokers
@@ -216,7 +217,7 @@ def test_a_broker_without_an_epoch_for_each_transaction_is_refused_or_degraded(o
     with pytest.raises(LogError, match=r"transaction\.version=2"):
         KafkaLog(KafkaConnection(old))
     log = KafkaLog(KafkaConnection(old, degraded=True))
-    assert log.degraded
+    assert log.degraded and metrics.LOG_DEGRADED.collect()[0].samples[0].value == 1
     source, target = fresh(), fresh(2)
     log.create([source, target])
     consumer = log.consumer(source.name, group="g", member="0")

@@ -43,6 +43,10 @@ GATEWAY_LIMIT = Gauge(
 GATEWAY_SHED = Counter(
     "orderly_gateway_shed", "Requests refused because too many were in work and in line.", ["upstream"]
 )
+LOG_DEGRADED = Gauge(
+    "orderly_log_degraded",
+    "1: Kafka's transactions share epochs, by ORDERLY_KAFKA_DEGRADED; a delayed request may tear one.",
+)
 FAULT_HITS = Counter("orderly_fault_hits", "How often a fault switch struck.", ["switch"])
 CACHE_READS = Counter(
     "orderly_cache_reads",

@@ -26,6 +26,7 @@ from common.eventlog.kafka.topics import Catalog
 from common.eventlog.kafka.transactions import TIMEOUT, Transactions
 from common.eventlog.kafka.wire import REQUEST_TIMEOUT, Place, Wire
 from common.eventlog.port import Position, Record, Topic
+from common.telemetry import metrics
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class KafkaLog:
             self._wire.close()
             raise
         self.degraded = not self._bumping
+        metrics.LOG_DEGRADED.set(self.degraded)
         self._appender = Appender(lambda: self._open("appender"), self._catalog, capacity)
 
     def create(self, topics: Sequence[Topic]) -> None:

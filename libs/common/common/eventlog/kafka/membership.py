@@ -86,7 +86,8 @@ class Membership:
         return self._beat_at
 
     def ticket(self) -> Ticket:
-        """Of this moment: take it for a commit of what was polled before, never later. Raises `Fenced` without one."""
+        """For a commit of what the last poll brought: heartbeats are a part of polls, so nothing has moved it since. Raises
+        `Fenced` without one."""
         if self._epoch <= 0 or not self.owned:
             raise Fenced(
                 f"{self._name}: another owner has its partitions; nothing was written, the next poll joins again"
