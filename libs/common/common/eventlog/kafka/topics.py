@@ -9,6 +9,7 @@ from kafka import errors
 from kafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 
 from common.errors import LogError, UnknownTopic
+from common.eventlog.kafka import offsets
 from common.eventlog.kafka.wire import Place, Wire, check
 from common.eventlog.port import Cleanup, Record, Topic, partition_of
 
@@ -60,7 +61,8 @@ class Catalog:
         missing = [topic for topic in wanted if topic.name not in there]
         if missing:
             await wire.persist(lambda: self._create(wire, missing), until)
-            await wire.persist(lambda: wire.leaders([(t.name, n) for t in missing for n in range(t.partitions)]), until)
+            places = [(topic.name, partition) for topic in missing for partition in range(topic.partitions)]
+            await wire.persist(lambda: offsets.starts(wire, places), until)  # a leader is named before it serves
         await wire.persist(lambda: self.load(wire, names), until)
         configs = await _configs(wire, names)
         wrong = [
