@@ -34,7 +34,7 @@ def test_every_make_verb_exists(name: str) -> None:
     assert set(spoken) <= verbs
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)  # it starts the command line some twenty times
 def test_every_command_of_the_readme_exists() -> None:
     spoken = {tuple(line.split("#")[0].split()) for line in commands((ROOT / "README.md").read_text())}
     for words in sorted(spoken):

@@ -6,7 +6,6 @@ value would stay, or show up once more (the "leases" of Nishtala et al., "Scalin
 """
 
 import asyncio
-import time
 
 from common.cache.lifetime import Lifetime
 from common.cache.port import Cache, Entry, Load, Loaded
@@ -54,10 +53,11 @@ class Loader:
         self._underway.pop(key, None)
 
     async def _fly(self, key: str) -> Entry:
-        loaded, began, me = self.clock(), time.monotonic(), object()
+        loaded, me = self.clock(), object()
         self._underway.setdefault(key, set()).add(me)
         try:
-            entry = self.lifetime.entry(await self._load(key), loaded, time.monotonic() - began)
+            found = await self._load(key)
+            entry = self.lifetime.entry(found, loaded, (self.clock() - loaded) / 1000)
             if me in self._underway.get(key, ()):
                 del self._underway[key]  # the first one to land is as good as any that is still out
                 await self.cache.put(key, entry)
