@@ -86,7 +86,11 @@ class Projector:
         reader = self._open()
         records = reader.poll(timeout, limit)
         if records:
-            self._apply(records)
+            try:
+                self._apply(records)
+            except BaseException:
+                self.close()  # what was polled must be polled again
+                raise
         self._read = reader.positions()
         if not self.whole and all(self._read[place] >= end for place, end in self._due.items()):
             self._model.serve()
@@ -138,8 +142,4 @@ class Projector:
             except MessageError as error:  # no history of ours: the fold moves on, the checker of the laws will name it
                 _log.error("cannot fold", topic=record.topic, offset=record.offset, key=record.key, error=str(error))
             positions[f"{record.topic}/{record.partition}"] = record.offset + 1
-        try:
-            self._model.apply([changes.documents[key] for key in changes.touched], changes.entries, positions)
-        except BaseException:
-            self.close()  # what was polled must be polled again
-            raise
+        self._model.apply([changes.documents[key] for key in changes.touched], changes.entries, positions)

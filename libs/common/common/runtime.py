@@ -24,7 +24,7 @@ import uvicorn
 
 from common import health as probes
 from common import http_guard
-from common.errors import Fenced, LogError, Unavailable
+from common.errors import Fenced, Unavailable
 from common.health import Health, Pulse
 from common.security.credentials import Credentials
 from common.settings import Listening
@@ -90,8 +90,10 @@ class Loop:
                 self.failure = f"{type(error).__name__}: {error}"
                 longest = 0.5 if isinstance(error, Unavailable) else 2.0
                 pause = 0.05 if isinstance(error, Fenced) else min(longest, max(0.1, pause * 2))
-                with contextlib.suppress(LogError):
+                try:
                     self._recover()
+                except Exception as failure:
+                    _log.warning("recover failed", loop=self.name, error=repr(failure))
         try:
             self._close()
         except Exception as error:

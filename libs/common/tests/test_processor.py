@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -11,8 +12,19 @@ from common import topology
 from common.clock import Instant, Millis
 from common.codec import Codec, decode_history, encode
 from common.decider import Behaviour, Decision, Effect, Input, Wake
-from common.errors import Fenced, LogError
-from common.eventlog import Batch, Cleanup, Consumer, EventLog, Record, Stored, Topic, Transaction, partition_of
+from common.errors import Fenced, LogError, Unavailable
+from common.eventlog import (
+    Batch,
+    Cleanup,
+    Consumer,
+    EventLog,
+    Position,
+    Record,
+    Stored,
+    Topic,
+    Transaction,
+    partition_of,
+)
 from common.eventlog.memory import MemoryLog
 from common.messages import Envelope, Request, message
 from common.processor import Processor
@@ -369,3 +381,51 @@ def test_a_partition_that_is_lost_while_it_is_restored_is_not_written_for(world:
         slow.step()
     assert not slow.restored
     assert len(world.history()) == 20
+
+
+@dataclass
+class Unsure(Leased):
+    """A consumer whose next commit ends without an answer: `committed` or not, nobody knows."""
+
+    committed: bool = True
+    doubt: bool = False
+
+    def transaction(self) -> Transaction:
+        return Doubtful(self, super().transaction()) if self.doubt else super().transaction()
+
+
+class Doubtful(Transaction):
+    def __init__(self, unsure: Unsure, inner: Transaction) -> None:
+        self._unsure, self._inner = unsure, inner
+
+    def send(self, record: Record) -> None:
+        self._inner.send(record)
+
+    @property
+    def positions(self) -> Sequence[Position]:
+        return self._inner.positions
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        lost = Unavailable("no answer")
+        self._inner.__exit__(*((None, None, None) if self._unsure.committed else (Unavailable, lost, None)))
+        self._unsure.doubt = False
+        self._unsure.world.log.expire("g", "slow")  # so that the next poll begins anew
+        raise lost
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_after_a_commit_of_unknown_outcome_the_log_tells_what_is_true(world: World, committed: bool) -> None:
+    unsure = Unsure(world, world.log.consumer(topology.commands(SERVICE), group="g", member="slow"))
+    processor = Processor(BEHAVIOUR, world.log, unsure, lambda: world.now)
+    world.send(1, 7)
+    run(processor)
+    world.send(1)
+    unsure.committed, unsure.doubt = committed, True
+    with pytest.raises(Unavailable):
+        processor.step()
+    world.send(1)
+    world.now += 5000
+    run(processor)
+    assert world.history() == [(version, ["Added"]) for version in (1, 2, 3, 4)]

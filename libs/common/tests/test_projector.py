@@ -86,6 +86,28 @@ def test_what_was_polled_is_polled_again_when_the_model_did_not_take_it(world: W
     assert world.names() == "OrderConfirmed"
 
 
+def test_what_cannot_be_folded_by_this_program_is_not_skipped_however_often_it_is_tried(world: World) -> None:
+    world.write(world.history.record(OrderConfirmed("o1")), world.history.record(OrderCancelled("o1", "")))
+    buggy = Buggy()
+    projector = Projector(topology.ORDER, buggy, world.log, world.model)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            projector.step()
+    assert projector.lag() == 2
+    buggy.repaired = True
+    projector.step()
+    assert world.names() == "OrderConfirmed OrderCancelled"
+
+
+class Buggy(Names):
+    repaired = False
+
+    def fold(self, changes: Changes, record: Stored, frame: HistoryFrame | None) -> None:
+        if not self.repaired and frame is not None and frame.version == 2:
+            raise ZeroDivisionError
+        super().fold(changes, record, frame)
+
+
 def test_a_model_is_served_once_all_is_folded_that_was_there_when_it_was_opened(world: World) -> None:
     model = Served()
     projector = Projector(topology.ORDER, Names(), world.log, model)
