@@ -175,7 +175,14 @@ def quantiles(values: list[float]) -> tuple[float, float]:
 
 
 def main(seconds: float, seed: int) -> None:
-    panels = Panel("loads at the source", "a second"), Panel("p99 of a read", "ms"), Panel("p99 behind", "ms")
+    panels = [
+        Panel(title, unit, log=True)
+        for title, unit in (
+            ("loads at the source", "a second"),
+            ("the same one at once, at most", "loads"),
+            ("behind, p99", "ms"),
+        )
+    ]
     print(
         "| reading | hits | p50 / p99 ms | loads/s | most of one at once | behind, p99 ms |\n|---|---|---|---|---|---|"
     )
@@ -183,8 +190,8 @@ def main(seconds: float, seed: int) -> None:
         for name, strategy, lifetime in READERS:
             hits, p50, p99, loads, worst, behind = runner.run(read_by(strategy, lifetime, seconds, seed))
             print(f"| {name} | {hits:.1f} % | {p50:.0f} / {p99:.0f} | {loads:.0f} | {worst:.0f} | {behind:,.0f} |")
-            for panel, value in zip(panels, (loads, p99, behind), strict=True):
-                panel.bars.append(Bar(f"{name[:24]}", [max(value, 0.1)]))
+            for panel, value in zip(panels, (loads, worst, behind), strict=True):
+                panel.bars.append(Bar(name, [value]))
         print(
             "\n| writing | write p50 ms | first read after it, p50 ms | saves/s | a crash loses, at most |\n"
             + "|---" * 5
