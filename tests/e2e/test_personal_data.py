@@ -1,7 +1,10 @@
 """Canaries (a name, an e-mail, an address, a card token, access tokens) go through a whole run and are looked for everywhere; a
 customer has them erased."""
 
+import asyncio
 import json
+import subprocess
+import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -125,3 +128,24 @@ def asked(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=10) as answer:
         content: Any = answer.read()
     return bytes(content)
+
+
+async def test_who_did_what_is_told_and_whoever_tampers_with_that_is_found(system: System) -> None:
+    await system.stock("canary", 100)
+    async with system.client("customer-audited") as customer:
+        order_id, _ = await place(customer, "tok_ok")
+    orderly("customer", "erase", "customer-audited", "--yes", data=system.data)
+    anchoring = [sys.executable, "-m", "orderly.anchors", str(system.data)]
+    await asyncio.to_thread(subprocess.run, anchoring, check=True, timeout=60)
+    told = json.loads(orderly("audit", "list", "--limit", "1000", "--json", data=system.data).stdout)["items"]
+    placed = [it for it in told if it["about"].startswith(order_id) and it["who"] == "customer-audited"]
+    assert placed[0]["what"] == "OrderPlaced"
+    assert "erased customer-audited" in {it["what"] for it in told if it["kind"] == "done"}
+    report = json.loads(orderly("audit", "verify", "--json", data=system.data).stdout)
+    assert (report["broken"], report["covered"] > 10) == ([], True)
+    acts = Folder.at(system.data).acts
+    before = acts.read_bytes()
+    acts.write_bytes(before.replace(b"erased customer-audited", b"erased customer-another"))
+    assert orderly("audit", "verify", data=system.data, check=False).returncode == 1
+    acts.write_bytes(before)
+    assert orderly("audit", "verify", "--anchor", report["last"], data=system.data).returncode == 0

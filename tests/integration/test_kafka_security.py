@@ -3,7 +3,7 @@
 import gc
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address
@@ -271,3 +271,16 @@ def test_each_right_that_is_taken_away_is_missed(
     finally:
         admin.create_acls(acls([right]))
         assert eventually(lambda: works(as_service), within=WITHIN)
+
+
+@pytest.mark.parametrize("topic_of", [topology.events, topology.state, topology.dead_letters])
+def test_no_service_writes_what_is_anothers_to_say(
+    as_service: KafkaConnection, admin: KafkaAdminClient, topic_of: Callable[[str], str]
+) -> None:
+    assert eventually(lambda: works(as_service), within=WITHIN)
+    topic = topic_of(OTHERS[0])
+    with closing(KafkaLog(as_service)) as log:
+        before = log.end_offsets(topic)
+        with pytest.raises(LogError):
+            log.append([Record(topic, "k", b"forged")]).result(WITHIN)
+        assert log.end_offsets(topic) == before

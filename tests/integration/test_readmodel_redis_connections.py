@@ -9,7 +9,7 @@ import redis
 from cryptography import x509
 
 from common.clock import HOUR, system_clock
-from common.errors import Unavailable
+from common.errors import OrderlyError, Unavailable
 from common.readmodel import Bell, Document, Entry
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
 from common.security.authority import Authority
@@ -54,6 +54,26 @@ async def test_a_password_and_a_user_are_shown_to_redis_and_to_nobody_else(tmp_p
         with pytest.raises(Unavailable, match=address):
             await view.get("a")
         view.close()
+    finally:
+        server.close()
+
+
+async def test_a_service_that_may_only_what_is_its_own_reads_and_writes_no_other_read_model(tmp_path: Path) -> None:
+    server = RedisServer.start(tmp_path)
+    address = f"127.0.0.1:{server.plan.port}"
+    try:
+        for service in ("order", "payment"):
+            own = f"orderly:{{{service}}}:*"
+            rights = ("on", f">{service}", f"~{own}", f"&{own}", "+@all", "-@dangerous", "+info")
+            assert tell(server.url, "ACL", "SETUSER", service, *rights)
+        assert await works(f"redis://order:order@{address}/0", "order")
+        assert await works(f"redis://payment:payment@{address}/0", "payment")
+        view = RedisView(f"redis://order:order@{address}/0", "payment", Bell())
+        with pytest.raises(OrderlyError):
+            await view.get("a")
+        view.close()
+        with pytest.raises(OrderlyError):
+            await works(f"redis://order:order@{address}/0", "payment")
     finally:
         server.close()
 

@@ -20,7 +20,7 @@ COMMANDS = {
     "order": "orders.app",
     "product": "products.app",
     "verify": "verify.verify",
-    "audit": "audit.audit",
+    "audit": "audit.app",
     "log": "log.app",
     "state": "state.state",
     "replay": "state.replay",

@@ -34,6 +34,7 @@ def environment(folder: Folder, places: Mapping[str, str], engine: str, servers:
     return {
         **os.environ,
         "ORDERLY_DATA": str(folder.root),
+        "ORDERLY_AUDIT": str(folder.acts),
         "ORDERLY_ENGINE": engine,
         **servers.environment(),
         "ORDERLY_FAULTS": os.environ.get("ORDERLY_FAULTS", "on"),  # whoever may set one may kill the process as well

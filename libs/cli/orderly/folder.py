@@ -37,7 +37,7 @@ class Folder:
     def make(self) -> None:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and orders: nobody else's business
-            for folder in (self.run, self.logs, self.journals):
+            for folder in (self.run, self.logs, self.journals, self.acts.parent):
                 folder.mkdir(exist_ok=True)
         except OSError as error:
             raise Failure(
@@ -63,6 +63,18 @@ class Folder:
     @property
     def master_key(self) -> Path:
         return self.root / "keys" / "master"
+
+    @property
+    def audit_key(self) -> Path:
+        return self.root / "keys" / "audit"
+
+    @property
+    def acts(self) -> Path:
+        return self.root / "audit" / "acts.jsonl"
+
+    @property
+    def anchors(self) -> Path:
+        return self.root / "audit" / "anchors.jsonl"
 
     @property
     def journals(self) -> Path:

@@ -131,7 +131,8 @@ def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
     shape = replace(wanted, engine=keeping.chosen(folder, wanted.engine))
     backing.find(shape, tell)
     keeping.claim(folder, shape.engine)
-    MasterFile(folder.master_key).make()
+    for key in (folder.master_key, folder.audit_key):
+        MasterFile(key).make()
     return shape
 
 

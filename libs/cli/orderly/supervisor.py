@@ -3,6 +3,7 @@
 - One supervisor per folder: it holds an exclusive lock for as long as it lives.
 - It owns the listening sockets and passes them on, so connections wait out the restart of a service.
 - It has the services' certificates made before they start, and renewed in time. The CA's key is for none of them.
+- It has the evidence for the audit anchored once a minute.
 - Services hold the end of a pipe: when the supervisor dies, even by kill -9, they hear it and drain.
 - On SIGTERM, SIGINT, SIGHUP, or at the end of the pipe that its own parent gave it, it stops the callers before those
   they call, and the servers they stand on last, each by SIGTERM, time to drain, SIGKILL. A second signal cuts it short.
@@ -27,6 +28,7 @@ from typing import Any
 
 from common.topology import GATEWAY
 from orderly import backing, fleet, processes, runfile
+from orderly.anchoring import Anchoring
 from orderly.child import Child
 from orderly.failure import Failure
 from orderly.fleet import STOP_ORDER, open_doors
@@ -62,6 +64,7 @@ class Supervisor:
         self._hear_signals()
         self._clear_leftovers()
         self._renewal = Renewal(folder, say)
+        self._anchoring = Anchoring(folder, say, time.monotonic())
         gateway = listen_for_clients(port, runfile.remembered_port(folder))
         runfile.remember_port(folder, port_of(gateway))
         posts = shape.posts()
@@ -80,9 +83,10 @@ class Supervisor:
         try:
             while not self._stops and self._folder_is_there():
                 now = time.monotonic()
-                self._wait(min(self._step(now), self._renewal.step(now)))
+                self._wait(min(self._step(now), self._renewal.step(now), self._anchoring.step(now)))
                 self._publish()
         finally:
+            self._anchoring.stop()
             self._stop()
         runfile.remove(self._folder)
         say("stopped")

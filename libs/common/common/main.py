@@ -9,6 +9,7 @@ from typing import TypeVar
 from common import runtime
 from common.errors import LogError, SettingsError
 from common.runtime import Process
+from common.security import audit
 from common.settings import ROLES, Listening, read
 from common.telemetry import logs
 
@@ -33,6 +34,7 @@ def main(
     try:
         chosen = read(settings, environ)
         logs.configure(service, chosen.log_level)
+        audit.keep(chosen.audit)
         if rebuild is not None and given.command:
             raise SystemExit(rebuild(chosen, given.switch))
         runtime.run(build(chosen), chosen)

@@ -59,7 +59,8 @@ class Listening:
     """Where a service listens. A file descriptor, when the supervisor passes one on, goes before host and port.
     `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
     it runs, when that matters for whom it asks. `registry_url`: whom to tell that it is there, at the base URL `advertised`,
-    else where it listens. `certificates`: the folder of its own, see common.security.credentials; no service starts without."""
+    else where it listens. `certificates`: the folder of its own, see common.security.credentials; no service starts without.
+    `audit`: the file for what it denies (see common.security.audit)."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -68,6 +69,7 @@ class Listening:
     admin_fd: int | None = None
     parent_fd: int | None = None
     certificates: Path | None = None
+    audit: Path | None = None
     role: str = "all"
     zone: str = ""
     registry_url: str | None = None

@@ -15,6 +15,7 @@ from common.contracts.money import Money
 from common.contracts.payment import Operation, ProviderAnswered, Result
 from common.decider import Effect
 from common.errors import Unavailable
+from common.security.vault import Erased
 from common.testing.http import serving
 from payment.domain import Call
 from payment.provider import POLICY, ProviderWorker
@@ -43,7 +44,9 @@ def effect(operation: Operation = "authorize", attempt: int = 0, token: str = "t
 
 
 def card(call: Call) -> str:
-    """As if it had been sealed."""
+    """As if it had been sealed, and one of them erased."""
+    if call.token == "tok_erased":
+        raise Erased("payment_token of o1: erased, as the customer wished")
     return call.token
 
 
@@ -155,6 +158,12 @@ async def test_a_decline_is_reported_with_its_reason(simulated: Scene) -> None:
 
 
 async def test_a_void_of_what_the_provider_never_heard_of_is_done(simulated: Scene) -> None:
+    assert await simulated.outcome(effect("void")) == ("done", "")
+
+
+async def test_a_card_that_was_erased_is_not_charged_and_its_order_can_be_undone(simulated: Scene) -> None:
+    result, detail = await simulated.outcome(effect(token="tok_erased"))
+    assert (result, "erased" in detail, simulated.watched.asked) == ("unknown", True, [])
     assert await simulated.outcome(effect("void")) == ("done", "")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from orderly import vaults
+from orderly import evidence, vaults
 from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.options import Data
@@ -31,7 +31,9 @@ def erase(
     """
     if not yes:
         typer.confirm(f"Erase what is personal of {name}, for good?", abort=True)
-    with vaults.of(Folder.at(data)) as vault:
+    folder = Folder.at(data)
+    with vaults.of(folder) as vault:
         if not vault.erase(name):
             raise Failure(f"there is nothing personal of {name!r}, or it was erased before")
+    evidence.act(folder, f"erased {name}")
     say(f"[green]✓[/] {escape(name)}: what was personal is erased")

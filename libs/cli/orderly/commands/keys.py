@@ -2,7 +2,7 @@
 
 import typer
 
-from orderly import vaults
+from orderly import evidence, vaults
 from orderly.folder import Folder
 from orderly.options import Data
 from orderly.output import say
@@ -18,6 +18,8 @@ def keys() -> None:
 @app.command()
 def rotate(data: Data = None) -> None:
     """Wrap every customer's key by a new master key, and forget the former; running services see nothing of it."""
-    with vaults.of(Folder.at(data)) as vault:
+    folder = Folder.at(data)
+    with vaults.of(folder) as vault:
         count = vault.rotate()
+    evidence.act(folder, "rotated the master key")
     say(f"[green]✓[/] a new master key; {count:,} customers' keys are wrapped by it")
