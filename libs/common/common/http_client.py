@@ -201,7 +201,10 @@ class Upstream:
         choice = call.repeatable and not last and len(balancer.candidates) > 1
         ok: bool | None = False
         try:
-            async with asyncio.timeout_at(call.patience(asyncio.get_running_loop().time()) if choice else None):
+            if choice:
+                async with asyncio.timeout_at(call.patience(asyncio.get_running_loop().time())):
+                    answer = await call.send(candidate.endpoint.address)
+            else:
                 answer = await call.send(candidate.endpoint.address)
             ok = answer.status < 500
             return answer

@@ -17,9 +17,8 @@ from fastapi import FastAPI, Request, Response
 from kubernetes.aio.client import Configuration
 from starlette.responses import JSONResponse, StreamingResponse
 
-from common.discovery import Discovery, Endpoint, urls
+from common.discovery import Endpoint
 from common.discovery.by_kubernetes import Kubernetes
-from common.errors import SettingsError
 from common.testing.discovery_contract import DiscoveryContract, Site, Watcher
 from common.testing.http import serving
 
@@ -220,11 +219,3 @@ async def test_a_watch_goes_on_from_its_list_and_is_not_repeated_without_need(cl
 def test_it_is_not_imported_by_those_who_do_not_watch() -> None:
     code = "import common.http_client, common.discovery.urls, sys; sys.exit('kubernetes' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_what_a_setting_says_becomes_a_discovery() -> None:
-    found: Discovery = urls.discovery("kubernetes+https://shop/order:api")
-    assert isinstance(found, Kubernetes)
-    for nonsense in ("ftp://a", "dns://a", "kubernetes://shop", "registry://a:1", "srv://", "dns://a:99999"):
-        with pytest.raises(SettingsError):
-            urls.discovery(nonsense)

@@ -21,6 +21,8 @@ from common.security.credentials import Credentials
 def discovery(text: str, credentials: Credentials | None = None) -> Discovery:
     """Raises SettingsError for what is none of these."""
     kind, _, scheme = text.partition("://")[0].partition("+")
+    if kind in ("http", "https", ""):
+        return Static(*(Endpoint(it.strip().rstrip("/")) for it in text.split(",")))
     scheme = scheme or ("https" if credentials else "http")
     try:
         url = urlsplit(text)
@@ -28,8 +30,6 @@ def discovery(text: str, credentials: Credentials | None = None) -> Discovery:
     except ValueError:
         raise _unknown(text) from None
     match kind:
-        case "http" | "https" | "":
-            return Static(*(Endpoint(it.strip().rstrip("/")) for it in text.split(",")))
         case "dns" if host and port:
             from common.discovery.by_dns import Dns
 
