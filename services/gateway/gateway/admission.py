@@ -2,15 +2,14 @@
 
 from collections.abc import Set as AbstractSet
 
-import structlog
 from fastapi import Request
 
+from common import tracecontext
 from common.problems import Problem
+from common.security import audit
 from common.security.identity import Identity
 from common.security.tokens import Verifier, refuse
 from gateway.limits import Limit
-
-_log = structlog.get_logger("admission")
 
 
 class Admission:
@@ -24,13 +23,16 @@ class Admission:
         """Raises Problem 401, 429 or 403."""
         try:
             caller = await self._verifier.verify(_bearer(request))
-        except Problem:
+        except Problem as problem:
             await self.slow_down(request)
+            audit.denied(address(request) or "nobody", _asked(request), problem.detail)
             raise
         if self._limit is not None:
             await self._limit.admit(caller.subject)
         if roles.isdisjoint(caller.roles):
-            _log.warning("denied", subject=caller.subject, method=request.method, path=request.url.path)
+            audit.denied(
+                caller.subject, _asked(request), "no role for it", tracecontext.trace_id(tracecontext.of(request.scope))
+            )
             raise Problem(403, "forbidden", f"This takes the role {' or '.join(sorted(roles))}.")
         return caller
 
@@ -42,6 +44,11 @@ class Admission:
 
 def address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _asked(request: Request) -> str:
+    """The route, not the path: what a stranger writes there is nothing to keep."""
+    return f"{request.method} {request.scope['route'].path}"
 
 
 def _bearer(request: Request) -> str:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 from starlette.responses import Response
 
+from common.security import audit
 from common.security.identity import OPERATOR
 from gateway.routes import ROUTES, Route
 from gateway.testing import JSON, ORDER_ID, PLACED, PRODUCT, RECEIPT, Edge, edge
@@ -228,3 +231,17 @@ async def test_200_requests_at_once_share_connections_and_all_succeed(gateway: E
     await gateway.place()
     replies = await asyncio.gather(*(gateway.place() for _ in range(200)))
     assert {reply.status for reply in replies} == {200}
+
+
+async def test_who_is_not_let_in_and_who_lacks_the_role_are_audited(gateway: Edge, tmp_path: Path) -> None:
+    audit.keep(tmp_path / "acts.jsonl")
+    try:
+        await gateway.address.request("GET", f"/v1/orders/{ORDER_ID}", {"Authorization": "Bearer canary"})
+        await gateway.call("alice", "PUT", "/v1/products/book", {}, PRODUCT)
+    finally:
+        audit.keep(None)
+    kept = (tmp_path / "acts.jsonl").read_bytes()
+    stranger, alice = (msgspec.json.decode(line) for line in kept.splitlines())
+    assert (stranger["who"], stranger["what"]) == ("127.0.0.1", "GET /v1/orders/{order_id}")
+    assert (alice["who"], alice["what"]) == ("alice", "PUT /v1/products/{sku}")
+    assert b"canary" not in kept and ORDER_ID.encode() not in kept

@@ -9,6 +9,7 @@ from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
 from common.resilience import deadline
 from common.respond import as_json, versioned
+from common.security import audit
 from common.security.identity import Caller, Identity
 from inventory.changes import Changes
 from inventory.queries import Queries, shown
@@ -69,4 +70,5 @@ def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
 
 def _only_operators(caller: Identity) -> None:
     if not caller.is_operator:
+        audit.denied(caller.subject, "products", "only an operator may change them")
         raise Problem(403, "forbidden", "Only an operator may do this.")

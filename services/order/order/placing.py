@@ -91,7 +91,7 @@ class Placing:
         known = await self.known(order_id)
         if known is None:  # another process may have accepted it a moment ago
             known = Accepted(await self._queries.order(order_id, caller, asked), None)
-        if not (caller.is_operator or known.view.customer == caller.subject):
+        if not caller.may_see(known.view.customer, f"order {order_id}"):
             raise Problem(404, "order-not-found", "There is no such order.")
         refuse_if_too_late(known.view)
         if known.view.final:

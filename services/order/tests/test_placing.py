@@ -16,6 +16,7 @@ from common.problems import Problem
 from common.processor import Processor
 from common.projector import Projector
 from common.readmodel.memory import MemoryReadModel
+from common.security import audit
 from common.security.identity import OPERATOR, Identity
 from common.sender import Sender
 from common.testing.eventually import eventually
@@ -249,3 +250,18 @@ async def test_anothers_order_is_as_unknown_as_none(world: World) -> None:
     world.decide()
     with pytest.raises(Problem, match="404"):
         await world.queries.order(order_id, BOB)
+
+
+async def test_who_asks_for_an_order_of_somebody_else_is_audited(world: World, tmp_path: Path) -> None:
+    order_id = await place(world, body())
+    world.decide()
+    audit.keep(tmp_path / "acts.jsonl")
+    try:
+        for asking in (world.queries.order(order_id, BOB), world.placing.cancel(order_id, BOB, "")):
+            with pytest.raises(Problem, match="order-not-found"):
+                await asking
+        await world.queries.order(order_id, ALICE)
+    finally:
+        audit.keep(None)
+    lines = (tmp_path / "acts.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and all(f'"who":"bob","what":"order {order_id}"' in line for line in lines)

@@ -37,6 +37,6 @@ class Queries:
         document = await self._view.get(order_id)
         view = read_view(document.body) if document else None
         seen = view is not None and view.status and view.amount is not None
-        if view is None or not seen or not (caller.is_operator or view.customer == caller.subject):
+        if view is None or not seen or not caller.may_see(view.customer, f"payment {order_id}"):
             raise Problem(404, "payment-not-found", "There is no such payment.")
         return view

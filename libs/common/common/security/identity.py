@@ -33,6 +33,17 @@ class Identity:
     def is_operator(self) -> bool:
         return OPERATOR in self.roles
 
+    def concerns(self, customer: str) -> bool:
+        """Whether what is this customer's is its business."""
+        return self.is_operator or customer == self.subject
+
+    def may_see(self, customer: str, what: str) -> bool:
+        """The same as a decision: when it is no, that is audited."""
+        if self.concerns(customer):
+            return True
+        audit.denied(self.subject, what, "it is another customer's")
+        return False
+
     def headers(self) -> dict[str, str]:
         return {SUBJECT: self.subject, ROLES: ",".join(sorted(self.roles))}
 
