@@ -46,11 +46,13 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     doors = open_doors(posts, listen())
     (plan,) = [it for it in plans(folder, posts, doors, "embedded", Servers()) if it.name == "order"]
     made = Watched(plan, [])
-    yield made
-    made.child.ask_to_stop()
-    eventually(lambda: made.child.step(0) > 0 and made.child.gone)
-    for door in doors.values():
-        door.close()
+    try:
+        yield made
+        made.child.ask_to_stop()
+        eventually(lambda: made.child.step(0) > 0 and made.child.gone)
+    finally:
+        for door in doors.values():
+            door.close()
 
 
 def test_restarts_come_quickly_at_first_and_never_slower_than_every_ten_seconds() -> None:

@@ -4,6 +4,7 @@ A file `<name>.broken` in the data folder makes it end at once, `<name>.unready`
 """
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -41,7 +42,9 @@ def main() -> None:
     for fd in ("ORDERLY_API_FD", "ORDERLY_ADMIN_FD"):
         serve(int(os.environ[fd]))
     sys.stderr.write(f'{{"service":"{NAME}","event":"started"}}\n')
-    os.read(int(os.environ["ORDERLY_PARENT_FD"]), 1)
+    parent = int(os.environ["ORDERLY_PARENT_FD"])
+    while not select.select([parent], [], [], 0.05)[0]:
+        pass  # a signal that the kernel gave to another thread is handled when this one wakes
 
 
 if __name__ == "__main__":
