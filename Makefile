@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests faults soak bench lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/lint-imports
 
 unit: $(DEV) ## Unit and contract tests
-	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis"
+	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
 	.venv/bin/pytest -m "(kafka or redis) and not process and not faults"
@@ -59,6 +59,9 @@ exactly-once: $(DEV) ## What delayed frames do to the client library's transacti
 
 process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -m process
+
+cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
+	.venv/bin/pytest -m cluster tests/cluster
 
 faults: $(DEV) ## Seeded trouble under a constant load, on every platform, and how long each recovery took
 	.venv/bin/pytest -m faults tests/faults $(ARGS)

@@ -11,6 +11,7 @@ when that is 502, 503 or 504. Redirects are answers like any other, and none is 
 """
 
 import asyncio
+import contextvars
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -227,7 +228,8 @@ class Upstream:
 
     async def _find(self) -> None:
         if self._following is None:
-            self._following = asyncio.create_task(self._follow())
+            own = contextvars.Context()  # it outlives the request that happens to be the first, and its deadline
+            self._following = asyncio.create_task(self._follow(), context=own)
         await self._found.wait()
 
     async def _follow(self) -> None:

@@ -14,7 +14,8 @@ from starlette.responses import StreamingResponse
 from common import problems
 from common.consistency import Token, wait_for
 from common.contracts.inventory import ReceiveStock
-from common.errors import Late
+from common.discovery import Endpoint
+from common.errors import Late, Unavailable
 from common.eventlog import Position
 from common.eventlog.memory import MemoryLog
 from common.http_client import Upstream
@@ -143,3 +144,19 @@ async def test_it_goes_along_to_the_next_service_as_the_same_instant() -> None:
         with pytest.raises(Late), deadline.limit(0.1):
             await upstream.request("GET", "/append")
         await upstream.close()
+
+
+async def test_who_watches_for_endpoints_outlives_the_request_that_was_the_first_to_ask() -> None:
+    """Else its own questions would be late, for ever, once that request is over."""
+    left: list[float] = []
+
+    class Watched:
+        async def watch(self) -> AsyncIterator[list[Endpoint]]:
+            left.append(deadline.within(1000))
+            yield [Endpoint("http://127.0.0.1:1")]
+
+    upstream = Upstream("stock", Watched(), Policy(attempts=1))
+    with pytest.raises(Unavailable), deadline.limit(5.0):
+        await upstream.request("GET", "/")
+    assert left == [1000]
+    await upstream.close()
