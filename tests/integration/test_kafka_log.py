@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,12 @@ def fresh(partitions: int = 1) -> Topic:
     return Topic(f"t-{uuid.uuid4().hex}", partitions)
 
 
-def values(log: KafkaLog, topic: str) -> list[str]:
-    reader = log.reader({(topic, 0): 0})
+def values(log: KafkaLog, topic: str, partition: int = 0) -> list[str]:
+    reader = log.reader({(topic, partition): 0})
     try:
         found: list[str] = []
-        end = log.end_offsets(topic)[0]
-        while reader.positions()[topic, 0] < end:
+        end = log.end_offsets(topic)[partition]
+        while reader.positions()[topic, partition] < end:
             found += [text(each) for each in reader.poll(0.1)]
         return found
     finally:
@@ -201,6 +202,62 @@ def test_transactions_over_the_death_of_a_broker_copy_everything_once(own: Broke
         own.restart()
     eventually(lambda: (copy(50), values(log, target.name))[1], lambda seen: len(seen) >= 300, within=60)
     assert values(log, target.name) == sent
+    consumer.close()
+    log.close()
+
+
+def test_a_member_that_commits_for_long_without_a_poll_keeps_its_lease(
+    log: KafkaLog, connection: KafkaConnection
+) -> None:
+    topic, target = fresh(), fresh()
+    log.create([topic, target])
+    short = KafkaLog(connection, lease=1_000)
+    consumer = short.consumer(topic.name, group=topic.name, member="0")
+    eventually(lambda: consumer.poll(0.1).gained, within=20)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        with consumer.transaction() as transaction:
+            transaction.send(Record(target.name, "k", b"v"))
+    consumer.close()
+    short.close()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Brokers]:
+    brokers = Brokers.start(tmp_path, 3)
+    yield brokers
+    brokers.stop()
+
+
+@pytest.mark.timeout(300)
+def test_one_of_three_brokers_may_die(three: Brokers) -> None:
+    log = KafkaLog(KafkaConnection(three.bootstrap, replication=3), lease=2_000)
+    source, target = fresh(6), fresh()
+    log.create([source, target])
+    consumer = log.consumer(source.name, group="g", member="0")
+    numbers = itertools.count()
+    acknowledged: set[str] = set()
+
+    def copy() -> int:
+        number = str(next(numbers))
+        if not log.append([Record(source.name, number, number.encode())]).exception(30):
+            acknowledged.add(number)
+        with suppress(Unavailable, Fenced), consumer.transaction() as transaction:
+            for each in consumer.poll(0.01).records:
+                transaction.send(Record(target.name, "k", each.value))
+        return len(acknowledged)
+
+    for victim in (1, 2, 3):
+        until = len(acknowledged) + 20
+        eventually(lambda until=until: copy() > until, within=60)  # type: ignore[misc]
+        three.kill(victim)
+        eventually(lambda until=until: copy() > until + 20, within=60)  # type: ignore[misc]
+        three.restart(victim)
+    everything = {text for partition in range(6) for text in values(log, source.name, partition)}
+    assert everything >= acknowledged
+    eventually(lambda: (copy(), {*values(log, target.name)})[1], lambda copied: copied >= everything, within=60)
+    copied = values(log, target.name)
+    assert len(copied) == len(set(copied))
     consumer.close()
     log.close()
 

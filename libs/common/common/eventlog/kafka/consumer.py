@@ -96,6 +96,7 @@ class KafkaConsumer:
     async def _commit(self, placed: Sequence[tuple[Place, bytes]], upto: dict[int, int]) -> Sequence[Position]:
         """The offset of every owned partition goes along, moved or not: so none is written for by who lost it. The broker knows
         who is a member, and not of which partitions: that none was given up is to be seen to here."""
+        await self._membership.stay()
         ticket = self._membership.ticket()
         if not self._assignment.owned <= self._membership.owned:
             raise Fenced(f"{ticket.name}: gave up partitions and has not followed yet; nothing was written")
@@ -118,13 +119,13 @@ class KafkaConsumer:
     async def _poll(self, until: float, limit: int) -> Batch:
         while True:
             gained, lost = await self._keep_up()
+            if gained or lost:
+                return Batch((), gained, lost)  # before anything else, which might fail: they must not go untold
             await self._fetcher.ask()
             records = await self._take(limit)
-            if records is None:  # no member any more: there is something to report
-                continue
-            if records or gained or lost or self._woken or time.monotonic() >= until:
+            if records or self._woken or time.monotonic() >= until:
                 self._woken = False
-                return Batch(records, gained, lost)
+                return Batch(records)
             pause = min(until, self._membership.beat_at)
             if self._membership.owned > self._assignment.owned:
                 pause = min(pause, time.monotonic() + AGAIN)
@@ -155,17 +156,16 @@ class KafkaConsumer:
             self._fetcher.aim((self._topic, partition), known[partition])
         return gained, lost
 
-    async def _take(self, limit: int) -> Sequence[Stored] | None:
-        """What has come. None when it turns out that this is no member any more."""
+    async def _take(self, limit: int) -> Sequence[Stored]:
+        """What has come; nothing when it turns out that this is no member any more."""
         ends = {partition: end for (_, partition), end in self._fetcher.ends().items()}
         news = any(ends[partition] > position for partition, position in self._assignment.positions.items())
         if not news:
             return ()
         if not self._membership.sure:
-            lives = self._membership.lives
-            await self._membership.keep(self._assignment.owned, now=True)  # and give up nothing: it is about to be read
-            if self._membership.lives != lives:
-                return None
+            await self._membership.stay(now=True)
+            if self._membership.lives != self._lives:
+                return ()
 
         def take(partition: int, position: int, room: int) -> tuple[Sequence[Stored], int]:
             return self._fetcher.take((self._topic, partition), room)

@@ -66,6 +66,7 @@ class Membership:
         self._epoch = 0
         self._takes_over = True  # until it has joined for the first time
         self._target: Set[int] = frozenset()  # what the broker wants to be owned
+        self._told: Set[int] = frozenset()  # what it was told is owned
         self._beat_at = 0.0
         self._eager_until = 0.0
         self.owned: Set[int] = frozenset()
@@ -86,31 +87,37 @@ class Membership:
         return self._beat_at
 
     def ticket(self) -> Ticket:
-        """For a commit of what the last poll brought: heartbeats are a part of polls, so nothing has moved it since. Raises
-        `Fenced` without one."""
+        """For a commit of what the last polls brought. It is of the life that they were of: only `keep`, a part of every poll,
+        begins a new one. Raises `Fenced` without one."""
         if self._epoch <= 0 or not self.owned:
             raise Fenced(
                 f"{self._name}: another owner has its partitions; nothing was written, the next poll joins again"
             )
         return Ticket(self._group, self._member, self._name, self._epoch)
 
-    async def keep(self, busy: Set[int], *, now: bool = False) -> None:
-        """Join, or follow the group, as far as that is due. `busy` partitions are not given up yet. `now`: make sure."""
+    async def keep(self, busy: Set[int]) -> None:
+        """Join, or follow the group, as far as that is due. `busy` partitions are not given up yet."""
         while self._epoch <= 0:
             if time.monotonic() < self._beat_at:
                 return
             await self._join()
-        if now or time.monotonic() >= self._beat_at:
-            await self._beat(None)
-        while self._epoch > 0 and (settled := self._target | (self.owned & busy)) != self.owned:
-            self.owned = settled
-            await self._beat(sorted(settled))
+        await self.stay()
+        while self._epoch > 0:
+            self.owned = self._target | (self.owned & busy)
+            if self.owned == self._told:
+                return
+            await self._beat(self.owned)
+
+    async def stay(self, *, now: bool = False) -> None:
+        """Keep the lease if that is due, or `now`: never joins, gives nothing up and takes nothing."""
+        if self._epoch > 0 and (now or time.monotonic() >= self._beat_at):
+            await self._beat()
 
     def forsake(self) -> None:
         """It was told that it is no longer a member."""
         self._epoch = 0
         self._beat_at = 0.0
-        self._target = self.owned = frozenset()
+        self._target = self._told = self.owned = frozenset()
         self.lives += 1
 
     async def leave(self) -> None:
@@ -148,14 +155,16 @@ class Membership:
         response = await self._wire.call(await self._wire.coordinator(GROUP, self._group), request)
         check(response.error_code)
 
-    async def _beat(self, owned: list[int] | None) -> None:
-        """`owned`: if it has changed."""
+    async def _beat(self, owned: Set[int] | None = None) -> None:
+        """`owned`: to be told."""
         kind = ConsumerGroupHeartbeatRequest.OwnedPartitions
-        mine = None if owned is None else [kind(topic_id=self._topic_id, partitions=owned)] if owned else []
+        told = None if owned is None else [kind(topic_id=self._topic_id, partitions=sorted(owned))] if owned else []
         try:
-            await self._follow(member_epoch=self._epoch, topic_partitions=mine)
+            await self._follow(member_epoch=self._epoch, topic_partitions=told)
         except _OUT:
             self.forsake()
+        else:
+            self._told = self._told if owned is None else owned
 
     async def _follow(self, **said: Any) -> None:
         sent_at = time.monotonic()
