@@ -71,14 +71,17 @@ class Vault:
     def __init__(self, path: Path, master: MasterFile) -> None:
         self._path = path
         self._master = master
-        self._mutex = threading.Lock()
+        self._reading, self._writing = threading.Lock(), threading.Lock()
         with self._explained():
-            self._db = sqlite3.connect(path, PATIENCE, isolation_level=None, check_same_thread=False)
+            self._writer = _connect(path)
             path.chmod(0o600)
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # what is sealed with a key must not outlive it by accident
-            self._db.execute(_TABLE)
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA secure_delete = ON")
+            self._writer.execute(
+                "PRAGMA synchronous = FULL"
+            )  # what is sealed with a key must not outlive it by accident
+            self._writer.execute(_TABLE)
+            self._reader = _connect(path)  # an event loop looks up keys, and must not wait for the disk under a new one
 
     @classmethod
     def of(cls, settings: Keeping) -> "Vault":
@@ -114,9 +117,9 @@ class Vault:
 
     def erase(self, customer: str) -> bool:
         """False: there is no key of this customer. Raises Unavailable when a trace of it may be left: then ask again."""
-        with self._explained(), self._mutex:
-            found = self._db.execute("DELETE FROM keys WHERE customer = ?", (customer,)).rowcount
-            busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        with self._explained(), self._writing:
+            found = self._writer.execute("DELETE FROM keys WHERE customer = ?", (customer,)).rowcount
+            busy, *_ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise Unavailable(f"{self._path}: somebody reads it all the time; erase again to be sure")
         return bool(found)
@@ -128,15 +131,16 @@ class Vault:
         """
         fresh = Master.new()
         self._master.write([fresh, *self._master.read()])
-        with self._writing():
-            rows: list[Row] = self._db.execute("SELECT customer, id, master, wrapped FROM keys").fetchall()
+        with self._transaction() as sql:
+            rows: list[Row] = sql.execute("SELECT customer, id, master, wrapped FROM keys").fetchall()
             wrapped = [(fresh.id, _wrap(fresh, row[0], row[1], self._unwrapped(row).secret), row[1]) for row in rows]
-            self._db.executemany("UPDATE keys SET master = ?, wrapped = ? WHERE id = ?", wrapped)
+            sql.executemany("UPDATE keys SET master = ?, wrapped = ? WHERE id = ?", wrapped)
         self._master.write([fresh])
         return len(rows)
 
     def close(self) -> None:
-        self._db.close()
+        self._reader.close()
+        self._writer.close()
 
     def _find(self, column: Literal["customer", "id"], value: str | bytes) -> Cipher | None:
         try:
@@ -146,16 +150,18 @@ class Vault:
 
     def _look(self, column: str, value: str | bytes) -> Cipher | None:
         asked = f"SELECT customer, id, master, wrapped FROM keys WHERE {column} = ?"
-        with self._explained(), self._mutex:
-            row = self._db.execute(asked, (value,)).fetchone()
+        with self._explained(), self._reading:
+            row = self._reader.execute(asked, (value,)).fetchone()
         return self._unwrapped(row) if row else None
 
     def _make(self, customer: str) -> Cipher:
         """One customer has one key, whoever makes it: repeated requests must find the same fingerprint."""
-        with self._writing():  # the master key is read inside: a rotation comes before or after, never between
+        with (
+            self._transaction() as sql
+        ):  # the master key is read inside: a rotation comes before or after, never between
             master, made = self._master.current(), Cipher(os.urandom(ID), AESGCM.generate_key(256))
             row = (customer, made.id, master.id, _wrap(master, customer, made.id, made.secret))
-            self._db.execute("INSERT OR IGNORE INTO keys (customer, id, master, wrapped) VALUES (?, ?, ?, ?)", row)
+            sql.execute("INSERT OR IGNORE INTO keys (customer, id, master, wrapped) VALUES (?, ?, ?, ?)", row)
         found = self._find("customer", customer)
         if found is None:
             raise Unavailable(f"{self._path}: the customer's key was erased as it was made; ask again")
@@ -173,15 +179,15 @@ class Vault:
         return Cipher(id, secret)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._explained(), self._mutex:
-            self._db.execute("BEGIN IMMEDIATE")
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained(), self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._writer
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._writer.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+            self._writer.execute("COMMIT")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -189,6 +195,10 @@ class Vault:
             yield
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"{self._path}: the customers' keys cannot be used now ({error})") from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, PATIENCE, isolation_level=None, check_same_thread=False)
 
 
 def _wrap(master: Master, customer: str, id: bytes, secret: bytes) -> bytes:
