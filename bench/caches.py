@@ -201,7 +201,7 @@ def main(seconds: float, seed: int) -> None:
             write, read, saves, lost = runner.run(write_by(name, seconds, seed))
             print(f"| {name} | {write:.0f} | {read:.0f} | {saves:.0f} | {lost:.0f} |")
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(picture("The same reads through five strategies", panels))
+    PICTURE.write_text(picture("The same reads through five strategies (logarithmic)", panels))
 
 
 if __name__ == "__main__":
