@@ -30,10 +30,8 @@ _LEAVE = -1  # as a member epoch
 
 BEATS = 10  # heartbeats in one lease
 FRESH = 50  # parts of a lease, for one of which membership is sure
-EAGER_FOR, EAGER_PAUSE = (
-    3.0,
-    0.1,
-)  # seconds after a change during which more changes are likely, and are asked for often
+EAGER_FOR = 3.0  # seconds after a change during which others are likely
+EAGER_PAUSE = 0.1  # seconds between heartbeats meanwhile
 
 _Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
 _Config = _Resource.AlterableConfig
