@@ -46,7 +46,7 @@ class Outcome:
 
     @property
     def recoveries(self) -> list[Recovery]:
-        return [measure(struck, self.orders) for struck in self.struck]
+        return [found for struck in self.struck if (found := measure(struck, self.orders)) is not None]
 
     @property
     def wrong(self) -> list[str]:
@@ -58,7 +58,9 @@ class Outcome:
         errors = Counter(what for order in self.orders for _, what in order.errors)
         faults = sum(len(struck.round.faults) for struck in self.struck)
         told = ", ".join(f"{count} × {what}" for what, count in errors.most_common()) or "none"
-        return f"seed {self.seed}: {len(self.orders)} orders, {faults} faults; client errors: {told}"
+        late = max((order.sent - order.due for order in self.orders), default=0.0)
+        overdue = f", sent up to {late:.0f} s too late" if late > 1 else ""
+        return f"seed {self.seed}: {len(self.orders)} orders{overdue}, {faults} faults; client errors: {told}"
 
 
 def run(seed: int, setting: Setting, data: Path) -> Outcome:

@@ -19,7 +19,7 @@ from tests.faults.recovery import Told
 from tests.faults.wishes import Wish
 
 NOT_NOW = (429, 502, 503, 504)  # ask again
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 4.0
 
 
 class Surprise(Exception):

@@ -25,7 +25,7 @@ class Load:
         for number, wish in enumerate(self._wishes):
             due = began + number / self._rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            told = Told(due, waits=wish.wait > 0)
+            told = Told(due, time.monotonic(), waits=wish.wait > 0)
             self.told.append(told)
             life = asyncio.create_task(self._customers.live(wish, told))
             self._lives.add(life)

@@ -18,10 +18,12 @@ SLOW = 1.0  # seconds until an order is accepted: more is a disturbance
 
 @dataclass(slots=True)
 class Told:
-    """What the client of one order saw, and when, on one monotonic clock. `inf`: not yet. `looked`: it was shown a product.
+    """What the client of one order saw, and when, on one monotonic clock. `inf`: not yet. `sent`: later
+    than `due` where the load could not keep up; `looked`: it was shown a product.
     `waits`: it wanted to be answered with the outcome."""
 
     due: float
+    sent: float = inf
     waits: bool = False
     looked: float = inf
     accepted: float = inf
@@ -65,8 +67,11 @@ class Recovery:
         return late <= self.promise.seconds
 
 
-def measure(struck: Struck, orders: Sequence[Told]) -> Recovery:
+def measure(struck: Struck, orders: Sequence[Told]) -> Recovery | None:
+    """None when no order came due any more: the load had ended, or could not keep up."""
     since = [order for order in orders if order.due >= struck.at]
+    if not since:
+        return None
     meanwhile = [order for order in since if order.due < struck.until]
     troubled = [order.accepted for order in meanwhile if order.disturbed]
     return Recovery(

@@ -20,33 +20,43 @@ def orders(*, away: float) -> list[Told]:
     return found
 
 
+def measured(told: list[Told], struck: Struck = STRUCK) -> Recovery:
+    found = measure(struck, told)
+    assert found is not None
+    return found
+
+
 def test_recovery_is_the_time_until_an_order_from_after_the_fault_succeeds() -> None:
-    found = measure(STRUCK, orders(away=2.0))
+    found = measured(orders(away=2.0))
     assert (found.fault, round(found.accepted, 2), round(found.completed, 2)) == ("kill order", 2.01, 2.1)
 
 
 def test_errors_and_disturbed_orders_are_told() -> None:
-    found = measure(STRUCK, orders(away=2.0))
+    found = measured(orders(away=2.0))
     assert (found.errors, round(found.disturbed, 2)) == (20, 2.01)
-    undisturbed = measure(STRUCK, orders(away=0.0))
+    undisturbed = measured(orders(away=0.0))
     assert (undisturbed.errors, undisturbed.disturbed) == (0, 0.0)
 
 
 def test_an_order_from_before_the_fault_proves_nothing() -> None:
-    before = [Told(99.9, accepted=100.2, completed=100.3)]
-    assert measure(STRUCK, before).accepted == inf
+    before = [Told(99.9, accepted=100.2, completed=100.3), Told(101.0)]
+    assert measured(before).accepted == inf
+
+
+def test_without_an_order_from_after_the_fault_nothing_is_known() -> None:
+    assert measure(STRUCK, [Told(99.9, accepted=100.2)]) is None
 
 
 def test_a_slow_acceptance_disturbs_but_not_where_the_outcome_was_waited_for() -> None:
     slow = Told(101.0, accepted=103.0)
-    assert measure(STRUCK, [slow]).disturbed == 3.0
-    assert measure(STRUCK, [Told(101.0, waits=True, accepted=103.0)]).disturbed == 0.0
+    assert measured([slow]).disturbed == 3.0
+    assert measured([Told(101.0, waits=True, accepted=103.0)]).disturbed == 0.0
 
 
 def test_a_fault_among_others_is_not_told_as_if_it_came_alone() -> None:
     two = Round((Fault("kill", "order"), Fault("freeze", "payment", 2.0)), 5.0)
-    assert measure(Struck(two, 100, 105), orders(away=0.0)).fault == "several at once"
-    assert measure(Struck(Round((), 3.0), 100, 103), orders(away=0.0)).fault == "nothing"
+    assert measured(orders(away=0.0), Struck(two, 100, 105)).fault == "several at once"
+    assert measured(orders(away=0.0), Struck(Round((), 3.0), 100, 103)).fault == "nothing"
 
 
 def recovery(*, read: float = 0.0, accepted: float = 0.0, completed: float = 0.0, promise: Promise) -> Recovery:
