@@ -8,63 +8,8 @@ its CPU is not counted, but its presence is.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
 
-import psutil
-
-Row = Sequence[object]
-
-
-class Bench:
-    """One platform on one data folder, driven by the command line."""
-
-    def __init__(self, data: str) -> None:
-        self._environ = {**os.environ, "ORDERLY_DATA": data, "ORDERLY_RATE_LIMIT": "off"}
-
-    def orderly(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "orderly", *arguments]
-        done = subprocess.run(command, env=self._environ, check=False, stdout=subprocess.PIPE, text=True)
-        if done.returncode and "verify" not in arguments:  # a verdict is no failure of the benchmark
-            raise SystemExit(f"orderly {' '.join(arguments)} ended with {done.returncode}")
-        return done.stdout
-
-    def timed(self, *arguments: str) -> float:
-        began = time.monotonic()
-        self.orderly(*arguments)
-        return time.monotonic() - began
-
-    def load(self, *, rate: float, duration: float, in_flight: int = 64) -> dict[str, Any]:
-        shape = ("--rate", str(rate), "--duration", str(duration), "--in-flight", str(in_flight))
-        found: dict[str, Any] = json.loads(self.orderly("bench", "--json", *shape))
-        return found
-
-    def cpu(self, seconds: float) -> dict[str, float]:
-        """Per cent of a core, by process."""
-        status = json.loads(self.orderly("status", "--json"))
-        processes = {one["name"]: psutil.Process(one["pid"]) for one in status["services"]}
-        before = {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
-        time.sleep(seconds)
-        return {name: (sum(it.cpu_times()[:2]) - before[name]) / seconds * 100 for name, it in processes.items()}
-
-
-def table(title: str, header: Row, rows: Sequence[Row]) -> None:
-    print(f"\n{title}\n")
-    for row in (header, ["---"] * len(header), *rows):
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
-    sys.stdout.flush()
-
-
-def pair(found: dict[str, float]) -> str:
-    return f"{found['p50']:.0f} / {found['p99']:.0f}"
+from harness import Bench, pair, platform_of_its_own, table, verified
 
 
 def measure(bench: Bench, orders: int) -> None:
@@ -126,26 +71,15 @@ def measure(bench: Bench, orders: int) -> None:
         ["", "s"],
         [("empty data", f"{cold:.1f}"), (f"{placed:,} orders in the log", f"{warm:.1f}")],
     )
-    began = time.monotonic()
-    verdicts = json.loads(bench.orderly("verify", "--json"))
-    print(f"\n`orderly verify`: {verdicts['verdict']}, {placed:,} orders in {time.monotonic() - began:.0f} s")
-    for law in verdicts["laws"]:
-        if law["verdict"] != "holds":
-            print(f"{law['id']} {law['verdict']}: {law['first']}")
+    verified(bench)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=100_000, help="how long the log gets (default: 100000)")
     given = parser.parse_args()
-    cores, memory, python = psutil.cpu_count(), psutil.virtual_memory().total / 2**30, platform.python_version()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {cores} cores, {memory:.0f} GiB, {platform.system()}, Python {python}")
-    with tempfile.TemporaryDirectory(prefix="orderly-bench-") as data:
-        bench = Bench(data)
-        try:
-            measure(bench, given.orders)
-        finally:
-            bench.orderly("down")
+    with platform_of_its_own() as bench:
+        measure(bench, given.orders)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Phase:
 
     orders: int = 0
     seconds: float = 0.0
-    cpu: float = 0.0
+    cpu: Counter[str] = field(default_factory=Counter)  # seconds, by process
     accepted: list[float] = field(default_factory=list)
     completed: list[float] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
@@ -58,9 +58,13 @@ class Phase:
             "orders_per_second": round(self.final / self.seconds, 1) if self.seconds else 0.0,
             "acceptance_ms": percentiles(self.accepted),
             "completion_ms": percentiles(self.completed),
-            "cpu_ms_per_order": round(self.cpu / self.orders * 1000, 2) if self.orders else None,
+            "cpu_ms_per_order": self._cpu_ms(self.cpu.total()),
+            "cpu_ms_per_order_by_process": {name: self._cpu_ms(seconds) for name, seconds in self.cpu.items()},
             "outcomes": dict(self.ends),
         }
+
+    def _cpu_ms(self, seconds: float) -> float | None:
+        return round(seconds / self.orders * 1000, 2) if self.orders else None
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float] | None:
@@ -172,11 +176,14 @@ class Load:
     def _note(self, **entry: Any) -> None:
         self._journal.write(JournalEntry(at=system_clock(), **entry))
 
-    def _cpu(self) -> float:
-        """Seconds of all processes of the platform so far."""
-        processes = [it.process for it in self._run.services if it.process] + [self._run.supervisor]
+    def _cpu(self) -> Counter[str]:
+        """Seconds of each process of the platform so far."""
+        processes = {it.name: it.process for it in self._run.services if it.process}
+        processes["supervisor"] = self._run.supervisor
         try:
-            return sum(sum(found.cpu_times()[:2]) for it in processes if (found := it.process()))
+            return Counter(
+                {name: sum(found.cpu_times()[:2]) for name, it in processes.items() if (found := it.process())}
+            )
         except psutil.Error:
             raise Failure(
                 "a service died while it was measured", "look at: orderly status; then measure again"

@@ -59,7 +59,7 @@ class Address:
             lines.append(f"content-length: {len(body)}")
         return await self.exchange("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
-    async def exchange(self, sent: bytes, within: float = 10.0) -> Reply:
+    async def exchange(self, sent: bytes, within: float = 30.0) -> Reply:
         """Send these very bytes, read one answer, and see whether the connection was closed after it."""
         async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context)

@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from common.clock import Clock, Instant, Millis, system_clock
+from common.eventlog.appending import Appender
 from common.eventlog.embedded import records
-from common.eventlog.embedded.appender import Appender
+from common.eventlog.embedded.appender import Commits
 from common.eventlog.embedded.catalog import Catalog
 from common.eventlog.embedded.consumer import EmbeddedConsumer
 from common.eventlog.embedded.database import Database
@@ -53,7 +54,7 @@ class EmbeddedLog:
             self._database.close()
             raise
         self._catalog = Catalog(self._database, self._guard)
-        self._appender = Appender(self._open, self._catalog, self._notifier, clock, capacity)
+        self._appender = Appender(lambda: Commits(self._open(), self._catalog, self._notifier, clock), capacity)
         self._housekeeper = Housekeeper(self._path, self._open, self._catalog, clock) if housekeeping else None
 
     def create(self, topics: Sequence[Topic]) -> None:

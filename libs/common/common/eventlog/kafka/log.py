@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from common.clock import Millis
 from common.errors import Unavailable
+from common.eventlog.appending import Appender
 from common.eventlog.kafka import offsets
-from common.eventlog.kafka.appender import Appender
+from common.eventlog.kafka.appender import Sends
 from common.eventlog.kafka.connection import KafkaConnection
 from common.eventlog.kafka.consumer import KafkaConsumer
 from common.eventlog.kafka.features import bumps_epochs
@@ -62,7 +63,7 @@ class KafkaLog:
             raise
         self.degraded = not self._bumping
         metrics.LOG_DEGRADED.set(self.degraded)
-        self._appender = Appender(lambda: self._open("appender"), self._catalog, capacity)
+        self._appender = Appender(lambda: Sends(self._open("appender"), self._catalog), capacity)
 
     def create(self, topics: Sequence[Topic]) -> None:
         self._ask(lambda: self._catalog.create(self._wire, topics))
