@@ -72,7 +72,7 @@ def measure(struck: Struck, orders: Sequence[Told]) -> Recovery | None:
     since = [order for order in orders if order.due >= struck.at]
     if not since:
         return None
-    meanwhile = [order for order in since if order.due < struck.until]
+    meanwhile = [order for order in since if order.due < struck.until - SLOW]  # not those that the next round met
     troubled = [order.accepted for order in meanwhile if order.disturbed]
     return Recovery(
         name_of(struck.round),

@@ -43,6 +43,10 @@ def test_an_order_from_before_the_fault_proves_nothing() -> None:
     assert measured(before).accepted == inf
 
 
+def test_what_the_next_round_does_is_not_put_down_to_this_one() -> None:
+    assert measured([Told(104.9, accepted=107.0)]).disturbed == 0.0
+
+
 def test_without_an_order_from_after_the_fault_nothing_is_known() -> None:
     assert measure(STRUCK, [Told(99.9, accepted=100.2)]) is None
 
