@@ -23,7 +23,7 @@ from common.security.identity import Identity
 from common.sender import Sender
 from common.testing.eventually import eventually
 from common.testing.histories import History
-from common.testing.http import Address, Reply, serving
+from common.testing.http import Address, Reply, called_by, serving
 from common.testing.vaults import vault_in
 from order import api
 from order.catalog import Catalog
@@ -91,7 +91,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     for loop in loops:
         loop.start()
     await asyncio.to_thread(eventually, lambda: projector.whole, within=WITHIN)
-    async with serving(app) as address:
+    async with serving(called_by("gateway", app)) as address:
         yield Service(address, server, log, loops)
     for loop in loops:
         loop.stop()
