@@ -42,7 +42,9 @@ class Server:
         self._bury()
 
     def freeze(self) -> None:
+        """When this returns, none of its threads works any more."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
