@@ -16,7 +16,7 @@ from harness import Bench, pair, platform_of_its_own, table, verified
 from orderly import keeping
 from orderly.folder import Folder
 
-SECONDS = 20.0  # of each phase
+SECONDS = 15.0  # of each phase
 PHASES = ((0, 1), (50, 50), (200, 200))  # orders per second, then orders in flight
 
 
@@ -45,7 +45,7 @@ def measure(bench: Bench, warm: float) -> None:
     opened = [it["constant"] for it in found if it["constant"]["rate"]]
     table(
         f"Load, {SECONDS:.0f} s each",
-        ["load", "orders/s to final", "acceptance p50 / p99 ms", "completion p50 / p99 ms", "CPU ms per order"],
+        ["load", "orders/s to final", "acceptance p50 / p99 ms", "completion p50 / p99 ms", "CPU ms per order", "ends"],
         [row(f"{it['in_flight']} in flight", it) for it in closed]
         + [row(f"{it['rate']:.0f} orders/s", it) for it in opened],
     )
@@ -73,6 +73,7 @@ def row(name: str, phase: Mapping[str, Any]) -> tuple[object, ...]:
         pair(accepted) if accepted else "",
         pair(phase["completion_ms"]),
         phase["cpu_ms_per_order"],
+        ", ".join(f"{count} {name}" for name, count in phase["outcomes"].items()),
     )
 
 
