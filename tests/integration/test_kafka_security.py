@@ -1,28 +1,36 @@
 """A Kafka that lets in only who it knows, and lets them do only what they need: docs/kafka-access.md, executed."""
 
 import gc
+import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
 from kafka import KafkaAdminClient
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
+from kafka.admin import ACL
+from typer.testing import CliRunner
 
 from common import topology
 from common.clock import HOUR, system_clock
 from common.errors import LogError
 from common.eventlog import EventLog, Record
 from common.eventlog.kafka import KafkaConnection, KafkaLog
+from common.eventlog.port import partition_of
+from common.security import access
+from common.security.access import Right
 from common.security.authority import Authority
 from common.testing.eventually import eventually
+from orderly import kafka_rights
+from orderly.__main__ import app
 from orderly.backing.private import Brokers
+from orderly.failure import Failure
 
 pytestmark = [
     pytest.mark.kafka,
@@ -33,7 +41,8 @@ pytestmark = [
 WITHIN = 60.0
 SERVICE = topology.ORDER
 OTHERS = [service for service in topology.PROCESSING_SERVICES if service != SERVICE]
-TOPICS = topology.topics(partitions=1)
+TOPICS = topology.topics()
+PARTITION = partition_of("k", topology.PARTITIONS)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kafka-access.md"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
@@ -46,27 +55,15 @@ class Files(NamedTuple):
     both: Path
 
 
-class Right(NamedTuple):
-    resource: ResourceType
-    name: str
-    operation: ACLOperation
-
-    @classmethod
-    def row(cls, resource: str, name: str, operation: str) -> "Right":
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation)
-        return cls(ResourceType[resource.upper().replace(" ", "_")], name, ACLOperation[words.upper()])
-
-    def acls(self, principal: str) -> Iterator[ACL]:
-        """One for each name that is meant."""
-        kind = ACLResourcePatternType.PREFIXED if self.name.endswith("*") else ACLResourcePatternType.LITERAL
-        for other in OTHERS if "OTHER" in self.name else [""]:
-            name = self.name.removesuffix("*").replace("SERVICE", SERVICE).replace("OTHER", other)
-            resource = ResourcePattern(self.resource, name, kind)
-            yield ACL(principal, "*", self.operation, ACLPermissionType.ALLOW, resource)
+def rows(heading: str) -> list[Right]:
+    """The table under this heading of the document."""
+    section = DOCUMENT.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [Right(*row) for row in re.findall(r"^\| ([a-z ]+) \| `(.+?)` \| (\w+) \|", section, re.MULTILINE)]
 
 
-ROWS = re.findall(r"^\| ([a-z ]+) \| `(.+?)` \| (\w+) \|", DOCUMENT.read_text(), re.MULTILINE)
-RIGHTS = [Right.row(*row) for row in ROWS]
+def test_the_document_says_what_the_code_declares() -> None:
+    assert rows("A service") == [*access.OF_A_SERVICE, access.TO_SET_A_LEASE]
+    assert rows("The operator") == [*access.OF_THE_OPERATOR]
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +105,7 @@ def guarded(authority: Authority, pki: Path, protocol: str) -> dict[str, str]:
         "ssl.keystore.location": str(identity(authority, pki, "broker").both),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(trust(authority, pki)),
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "authorizer.class.name": kafka_rights.AUTHORIZER,
         "super.users": "User:broker;User:CN=broker;User:ANONYMOUS",
     }
 
@@ -116,7 +113,7 @@ def guarded(authority: Authority, pki: Path, protocol: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def by_password(authority: Authority, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaConnection]:
     """To a broker that wants TLS and a log-in, as the super user."""
-    users = {"broker": uuid.uuid4().hex, SERVICE: uuid.uuid4().hex}
+    users = {name: uuid.uuid4().hex for name in ("broker", SERVICE, access.OPERATOR)}
     for name, password in users.items():
         (pki / f"{name}.password").write_text(password)
     settings = {
@@ -175,10 +172,11 @@ def work(log: EventLog) -> None:
                 transaction.send(Record(topology.commands(other), "k", b"request"))
     log.committed(commands, group=topology.processor_group(SERVICE))
     heard = [topology.events(service) for service in topology.PROCESSING_SERVICES]
-    ends = {topic: log.end_offsets(topic)[0] for topic in heard}
-    with closing(log.reader({(topic, 0): 0 for topic in heard})) as reader:
+    ends = {topic: log.end_offsets(topic)[PARTITION] for topic in heard}
+    with closing(log.reader({(topic, PARTITION): 0 for topic in heard})) as reader:
         eventually(
-            lambda: (reader.poll(0.1), reader.positions())[1], lambda at: all(at[t, 0] >= ends[t] for t in heard)
+            lambda: (reader.poll(0.1), reader.positions())[1],
+            lambda at: all(at[t, PARTITION] >= ends[t] for t in heard),
         )
 
 
@@ -229,18 +227,52 @@ def test_a_client_of_another_authority_is_told(by_certificate: KafkaConnection, 
     assert "certificate" in refusal(replace(by_certificate, cert_file=own.certificate, key_file=own.key))
 
 
+def prepare(as_whom: KafkaConnection, *arguments: str) -> Any:
+    """`orderly kafka prepare`, told by the environment as whom."""
+    told = {
+        "ORDERLY_KAFKA_BOOTSTRAP": as_whom.bootstrap,
+        "ORDERLY_KAFKA_SECURITY_PROTOCOL": as_whom.security_protocol,
+        "ORDERLY_KAFKA_CA_FILE": str(as_whom.ca_file),
+        "ORDERLY_KAFKA_SASL_MECHANISM": as_whom.sasl_mechanism,
+        "ORDERLY_KAFKA_SASL_USERNAME": as_whom.sasl_username,
+        "ORDERLY_KAFKA_SASL_PASSWORD_FILE": str(as_whom.sasl_password_file),
+    }
+    done = CliRunner().invoke(app, ["kafka", "prepare", "--json", *arguments], env=told)
+    if done.exception is not None:
+        raise done.exception
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="module")
 def admin(by_password: KafkaConnection) -> Iterator[KafkaAdminClient]:
-    with closing(KafkaLog(by_password)) as log:
-        log.create(TOPICS)
+    """When all is prepared."""
+    prepare(by_password, "--acls")
     admin = KafkaAdminClient(**by_password.client())
-    admin.create_acls(acls(RIGHTS))
     yield admin
     admin.close()
 
 
-def acls(rights: Sequence[Right]) -> list[ACL]:
-    return [acl for right in rights for acl in right.acls(f"User:{SERVICE}")]
+def acls(right: Right) -> list[ACL]:
+    return [kafka_rights.acl(f"User:{SERVICE}", named) for named in access.expand(right, SERVICE)]
+
+
+def test_what_was_prepared_is_prepared(by_password: KafkaConnection, admin: KafkaAdminClient) -> None:
+    again = prepare(by_password, "--acls")
+    assert not any(topic["made"] for topic in again["topics"])
+    given = {it["principal"]: (it["added"], it["there"], it["more"]) for it in again["rights"]}
+    assert given == {f"User:{user}": (0, len(access.in_kafka(user)), []) for user in access.USERS}
+
+
+def test_rights_are_given_to_certificates_as_well(by_password: KafkaConnection, admin: KafkaAdminClient) -> None:
+    (first, *_) = prepare(by_password, "--acls", "--principal", "User:CN={service},O=shop")["rights"]
+    assert first["principal"] == f"User:CN={access.USERS[0]},O=shop"
+    assert first["added"] == len(access.in_kafka(access.USERS[0]))
+
+
+def test_who_may_not_give_rights_is_told(as_service: KafkaConnection, admin: KafkaAdminClient) -> None:
+    with pytest.raises(Failure, match=f"SCRAM-SHA-512 {SERVICE} give rights") as caught:
+        prepare(as_service, "--acls")
+    assert "super.users" in caught.value.advice
 
 
 @pytest.fixture
@@ -257,19 +289,19 @@ def works(connection: KafkaConnection) -> bool:
     return True
 
 
-def test_the_rights_of_the_document_suffice(as_service: KafkaConnection, admin: KafkaAdminClient) -> None:
+def test_the_declared_rights_suffice(as_service: KafkaConnection, admin: KafkaAdminClient) -> None:
     assert eventually(lambda: works(as_service), within=WITHIN)
 
 
-@pytest.mark.parametrize("right", RIGHTS, ids=[f"{name}-{operation}" for _, name, operation in ROWS])
+@pytest.mark.parametrize("right", access.OF_A_SERVICE, ids=[f"{it.name}-{it.operation}" for it in access.OF_A_SERVICE])
 def test_each_right_that_is_taken_away_is_missed(
     as_service: KafkaConnection, admin: KafkaAdminClient, right: Right
 ) -> None:
-    admin.delete_acls(acls([right]))
+    admin.delete_acls(acls(right))
     try:
         assert eventually(lambda: not works(as_service), within=WITHIN)
     finally:
-        admin.create_acls(acls([right]))
+        admin.create_acls(acls(right))
         assert eventually(lambda: works(as_service), within=WITHIN)
 
 
@@ -284,3 +316,20 @@ def test_no_service_writes_what_is_anothers_to_say(
         with pytest.raises(LogError):
             log.append([Record(topic, "k", b"forged")]).result(WITHIN)
         assert log.end_offsets(topic) == before
+
+
+def test_the_operator_reads_everything_and_writes_commands_alone(
+    by_password: KafkaConnection, admin: KafkaAdminClient, pki: Path
+) -> None:
+    operator = replace(
+        by_password, sasl_username=access.OPERATOR, sasl_password_file=pki / f"{access.OPERATOR}.password"
+    )
+    with closing(KafkaLog(operator)) as log:
+        assert {topic.name for topic in topology.topics()} <= set(log.topics())
+        log.committed(topology.commands(SERVICE), group=topology.processor_group(SERVICE))
+        with closing(log.reader({(topology.state(SERVICE), 0): 0})) as reader:
+            reader.poll(0.1)
+        log.append([Record(topology.commands(SERVICE), "k", b"once more")]).result(WITHIN)
+        for topic in (topology.events(SERVICE), topology.state(SERVICE), topology.dead_letters(SERVICE)):
+            with pytest.raises(LogError):
+                log.append([Record(topic, "k", b"forged")]).result(WITHIN)

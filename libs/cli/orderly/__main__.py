@@ -28,6 +28,7 @@ COMMANDS = {
     "fault": "fault.app",
     "certs": "certs.app",
     "keys": "keys.app",
+    "kafka": "kafka.app",
     "customer": "customer.app",
     "bench": "bench.bench",
 }

@@ -81,16 +81,10 @@ class Listening:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Keeping:
-    """Where a platform keeps its log and its read models. `kafka_*` and `redis_url` are for the engine of that name.
+class OnKafka:
+    """Where the brokers are, and as whom they are spoken to. `kafka_replication` is that of topics yet to be made;
+    `kafka_degraded` allows a broker whose transactions can be torn."""
 
-    `kafka_replication` is that of topics yet to be made; `kafka_degraded` allows a broker whose transactions can be torn.
-    `master_key`: the file with the key that wraps customers' keys (see security/master.py), else `keys/master` in the folder.
-    """
-
-    data: Path
-    master_key: Path | None = None
-    engine: str = "embedded"
     kafka_bootstrap: str = ""
     kafka_security_protocol: str = "PLAINTEXT"
     kafka_ca_file: Path | None = None
@@ -101,6 +95,18 @@ class Keeping:
     kafka_sasl_password_file: Path | None = None
     kafka_replication: int = 1
     kafka_degraded: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Keeping(OnKafka):
+    """Where a platform keeps its log and its read models. `kafka_*` and `redis_url` are for the engine of that name.
+
+    `master_key`: the file with the key that wraps customers' keys (see security/master.py), else `keys/master` in the folder.
+    """
+
+    data: Path
+    master_key: Path | None = None
+    engine: str = "embedded"
     redis_url: str = ""
 
 

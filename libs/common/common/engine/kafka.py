@@ -5,7 +5,7 @@ from common.errors import SettingsError
 from common.eventlog.kafka import KafkaConnection, KafkaLog
 from common.readmodel import Bell
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
-from common.settings import Keeping
+from common.settings import Keeping, OnKafka
 
 
 class KafkaEngine:
@@ -19,19 +19,7 @@ class KafkaEngine:
         needed = {"ORDERLY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap, "ORDERLY_REDIS_URL": settings.redis_url}
         if missing := [name for name, value in needed.items() if not value]:
             raise SettingsError(f"ORDERLY_ENGINE is kafka, and {' and '.join(missing)} not set")
-        connection = KafkaConnection(
-            bootstrap=settings.kafka_bootstrap,
-            security_protocol=settings.kafka_security_protocol,
-            ca_file=settings.kafka_ca_file,
-            cert_file=settings.kafka_cert_file,
-            key_file=settings.kafka_key_file,
-            sasl_mechanism=settings.kafka_sasl_mechanism,
-            sasl_username=settings.kafka_sasl_username,
-            sasl_password_file=settings.kafka_sasl_password_file,
-            replication=settings.kafka_replication,
-            degraded=settings.kafka_degraded,
-        )
-        return cls(connection, settings.redis_url)
+        return cls(connection_of(settings), settings.redis_url)
 
     def open_log(self, *, lease: Millis = 5_000, housekeeping: bool = False) -> KafkaLog:
         return KafkaLog(self._connection, lease=lease)
@@ -44,3 +32,18 @@ class KafkaEngine:
 
     def open_view(self, service: str, bell: Bell) -> RedisView:
         return RedisView(self._redis_url, service, bell)
+
+
+def connection_of(settings: OnKafka) -> KafkaConnection:
+    return KafkaConnection(
+        bootstrap=settings.kafka_bootstrap,
+        security_protocol=settings.kafka_security_protocol,
+        ca_file=settings.kafka_ca_file,
+        cert_file=settings.kafka_cert_file,
+        key_file=settings.kafka_key_file,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password_file=settings.kafka_sasl_password_file,
+        replication=settings.kafka_replication,
+        degraded=settings.kafka_degraded,
+    )

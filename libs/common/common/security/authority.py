@@ -62,8 +62,9 @@ class Authority:
         return Credential(_pem(self.key), self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, holder: SpiffeId, now: Instant, life: Millis = LEAF_LIFE) -> Credential:
-        """A new key and a certificate for it, good for both ends of a connection."""
-        return self.sign([x509.UniformResourceIdentifier(str(holder))], now, life)
+        """A new key and a certificate for it, good for both ends of a connection. The subject is for Kafka, which looks at
+        nothing else; we do not look at it at all."""
+        return self.sign([x509.UniformResourceIdentifier(str(holder))], now, life, subject=holder.service)
 
     def sign(self, names: Sequence[x509.GeneralName], now: Instant, life: Millis, subject: str = "") -> Credential:
         """Names of any kind: tests make certificates that speak for nobody, or for two."""
