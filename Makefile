@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench observability lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ test: check unit simulation integration process-tests faults ## Check everything
 check: $(DEV) ## Lint, formatting, types, and which package may import which
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy libs services tests bench
+	.venv/bin/mypy libs services tests bench deploy/observability
 	.venv/bin/lint-imports
 
 unit: $(DEV) ## Unit and contract tests
@@ -71,6 +71,9 @@ soak: $(DEV) ## Seed after seed for SOAK_MINUTES, until a law breaks
 
 bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/README.md, in about twelve minutes
 	@.venv/bin/python bench/embedded.py $(ARGS)
+
+observability: $(DEV) ## Write anew what is made from code: docs/metrics.md, dashboards, alerting rules
+	@.venv/bin/python -m deploy.observability $(ARGS)
 
 lock: ## Write requirements/*.lock again from the pyproject.toml files
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml -o requirements/runtime.lock

@@ -20,6 +20,7 @@ import msgspec
 from common.clock import Clock, rfc3339, system_clock
 from common.errors import Fenced
 from common.leader import Election, Lease
+from common.telemetry import metrics
 from laws import Verdict, overall, report
 from orderly import verification
 from orderly.folder import Folder
@@ -102,7 +103,14 @@ class Auditor:
             self._tell({"fenced": str(fenced), "token": token})
             return False
         self._tell({**said, "verdict": overall(verdicts)})
+        self._count(verdicts)
         return True
+
+    def _count(self, verdicts: Sequence[Verdict]) -> None:
+        metrics.AUDITED.set(self._clock() / 1000)
+        for verdict in verdicts:
+            metrics.LAW_VIOLATIONS.labels(verdict.id).set(verdict.broken)
+            metrics.LAW_UNKNOWN.labels(verdict.id).set(verdict.verdict == "unknown")
 
     async def _renew(self) -> None:
         leading: str | None = None

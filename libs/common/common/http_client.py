@@ -35,6 +35,7 @@ from common.resilience.hedge import hedged
 from common.resilience.policy import Policy
 from common.security.credentials import Credentials
 from common.telemetry import metrics
+from common.telemetry.requests import exemplar
 
 __all__ = ["Answer", "Stream", "Upstream"]
 
@@ -61,6 +62,7 @@ class _Call(Generic[T]):
     waits: float = 0.0
     repeatable: bool = True
     hedge: float = 0.0
+    traceparent: str = ""
     tried: list[Candidate] = field(default_factory=list)
 
     def patience(self, now: float) -> float:
@@ -116,7 +118,9 @@ class Upstream:
         send = partial(self._pool.ask, method=method, path=path, headers=sent, body=body)
         hedge = self.policy.hedge if method == "GET" else 0.0
         ends = asyncio.get_running_loop().time() + seconds
-        return await self._within(_Call(send, path.partition("?")[0], ends, waits, repeatable, hedge), seconds)
+        return await self._within(
+            _Call(send, path.partition("?")[0], ends, waits, repeatable, hedge, headers.get("traceparent", "")), seconds
+        )
 
     async def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Stream:
         """GET an answer that may never end. The deadline is for its beginning."""
@@ -142,7 +146,7 @@ class Upstream:
             async with asyncio.timeout_at(call.ends):
                 answer = await self._guarded(call)
             outcome = "answered"
-            self._seconds.observe(time.monotonic() - begun)
+            self._seconds.observe(time.monotonic() - begun, exemplar(call.traceparent))
             return answer
         except TimeoutError:
             outcome = "late"
@@ -247,6 +251,7 @@ class Upstream:
         self._seconds = metrics.UPSTREAM_SECONDS.labels(name)
         metrics.UPSTREAM_IN_FLIGHT.labels(name).set_function(lambda: sum(gate.inside for gate in gates))
         metrics.UPSTREAM_WAITING.labels(name).set_function(lambda: sum(gate.waiting for gate in gates))
+        metrics.UPSTREAM_LIMIT.labels(name).set(self.policy.bulkhead)
         metrics.UPSTREAM_BREAKER.labels(name).set_function(lambda: breaker.state if breaker else -1)
         for state in STATES:
             metrics.UPSTREAM_ENDPOINTS.labels(name, state).set_function(partial(balancer.count, state))

@@ -26,6 +26,7 @@ from common.decider import Behaviour, Effect
 from common.errors import Fenced, OrderlyError
 from common.eventlog import Batch, Consumer, EventLog, Position
 from common.staging import Staged
+from common.watching import Unwatched, Watcher
 
 S = TypeVar("S")
 
@@ -40,8 +41,8 @@ _log = structlog.get_logger("processor")
 class Processor(Generic[S]):
     """Runs one `Behaviour` on the partitions that its consumer owns.
 
-    `offer` is told of every effect that a committed state waits for, possibly more than once. Raises what the log raises
-    (`Fenced`, `Unavailable`): step again, the consumer then reports what was lost and gained.
+    `offer` is told of every effect that a committed state waits for, possibly more than once, `watcher` of every change. Raises
+    what the log raises (`Fenced`, `Unavailable`): step again, the consumer then reports what was lost and gained.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Processor(Generic[S]):
         clock: Clock,
         *,
         offer: Offer = lambda key, effect, restored: None,
+        watcher: Watcher[S] | None = None,
         checkpoint_every: Millis = 5 * SECOND,
         batch: int = 200,
         transaction: int = TRANSACTION_RECORDS,
@@ -61,6 +63,7 @@ class Processor(Generic[S]):
         self._consumer = consumer
         self._clock = clock
         self._offer = offer
+        self._watcher = watcher or Unwatched[S]()
         self._checkpoint_every = checkpoint_every
         self._batch = batch
         self._transaction = transaction
@@ -153,12 +156,14 @@ class Processor(Generic[S]):
             for partition, shard in restored.items():
                 for key, aggregate in shard.aggregates.items():
                     self._plan(partition, key, aggregate, None, restored=True)
+                    self._watcher.restored(partition, key, aggregate.state, self._polled_at)
             _log.info("restored", service=self._behaviour.service, partitions=partitions)
             self._unrestored -= {*partitions}
 
     def _follow(self, batch: Batch) -> None:
         for partition in batch.lost:
             self._shards.pop(partition, None)
+            self._watcher.lost(partition)
         self._unrestored = self._unrestored - {*batch.lost} | {*batch.gained}
 
     def _keep_lease(self, needed: Set[int]) -> None:
@@ -192,6 +197,8 @@ class Processor(Generic[S]):
             shard.aggregates[key] = aggregate
             shard.dirty[key] = None
             self._plan(partition, key, aggregate, before, restored=False)
+        for move in staged.moves:
+            self._watcher.moved(move)
 
     def _plan(
         self, partition: int, key: str, aggregate: Aggregate[S], before: Aggregate[S] | None, *, restored: bool

@@ -15,6 +15,8 @@ from common.codec import HistoryFrame, decode_history
 from common.errors import MessageError, OrderlyError
 from common.eventlog import EventLog, Reader, Stored
 from common.readmodel import Document, Entry, ReadModel
+from common.telemetry.lag import Lag
+from common.telemetry.metrics import PROJECTED, PROJECTION_REBUILDS
 
 _log = structlog.get_logger("projector")
 
@@ -80,6 +82,7 @@ class Projector:
         self._read: Mapping[tuple[str, int], int] = {}  # next offset to fold, as of the last step
         self._due: Mapping[tuple[str, int], int] = {}  # where the log ended when the model was opened
         self.whole = False
+        self.behind = Lag()
 
     def step(self, timeout: float = 0.0, limit: int = 500) -> int:
         """Fold what is new; waits up to `timeout` seconds for it. Returns how many records that were."""
@@ -91,6 +94,10 @@ class Projector:
             except BaseException:
                 self.close()  # what was polled must be polled again
                 raise
+            self.behind.done(records)
+            PROJECTED.inc(len(records))
+        else:
+            self.behind.idle()
         self._read = reader.positions()
         if not self.whole and all(self._read[place] >= end for place, end in self._due.items()):
             self._model.serve()
@@ -121,6 +128,7 @@ class Projector:
             self.whole = False
             self._generation = self._model.generation
             done = self._model.positions()
+            PROJECTION_REBUILDS.inc(not done)
             self._due = {
                 (topic, partition): end
                 for topic in self._projection.topics

@@ -28,6 +28,9 @@ from common.errors import Fenced, Unavailable
 from common.health import Health, Pulse
 from common.security.credentials import Credentials
 from common.settings import Listening
+from common.telemetry import metrics
+from common.telemetry.requests import Measured
+from common.telemetry.vitals import Question, Vitals
 
 if TYPE_CHECKING:
     from common.faults.switches import Switches
@@ -58,6 +61,7 @@ class Loop:
         self.name = name
         self.pulse = Pulse(longest_step)
         self.failure: str | None = "not started"
+        self._failures = metrics.LOOP_FAILURES.labels(name)
         self._step, self._wake, self._recover, self._close, self._idle = step, wake, recover, close, idle
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
@@ -88,6 +92,7 @@ class Loop:
                 expected = isinstance(error, Fenced | Unavailable)
                 _log.warning("step failed", loop=self.name, error=str(error), exc_info=not expected)
                 self.failure = f"{type(error).__name__}: {error}"
+                self._failures.inc()
                 longest = 0.5 if isinstance(error, Unavailable) else 2.0
                 pause = 0.05 if isinstance(error, Fenced) else min(longest, max(0.1, pause * 2))
                 try:
@@ -114,6 +119,7 @@ class Process:
     drain: Sequence[Callable[[], Awaitable[None]]] = ()  # after the API has stopped and before the loops do
     close: Sequence[Callable[[], None]] = field(default_factory=tuple)  # at the very end
     switches: "Switches | None" = None  # the faults that may strike this process
+    questions: Sequence[Question] = ()  # what the metrics want to know of a log, asked now and then
 
 
 class _Server(uvicorn.Server):
@@ -167,6 +173,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(process: Process, listening: Listening) -> None:
     if process.switches is not None:
         _burden(process, process.switches)
+    vitals = Vitals(process.questions)
+    if listening.metrics:
+        vitals.start()
+        process.api = process.api and Measured(process.api)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -200,6 +210,7 @@ async def _serve(process: Process, listening: Listening) -> None:
         loop.remove_reader(listening.parent_fd)
     if registration is not None:
         await registration.leave()
+    await vitals.stop()
     await _drain(process, servers, serving)
     stopping.cancel()
     _log.info("stopped", seconds=round(time.monotonic() - started, 3))

@@ -21,6 +21,10 @@ from common.runtime import Loop, Process
 from common.security import gate
 from common.security.credentials import Credentials
 from common.settings import ROLES, Processing
+from common.telemetry import metrics
+from common.telemetry.eventlog import MeteredLog
+from common.telemetry.vitals import Question
+from common.watching import Watcher
 
 if TYPE_CHECKING:
     from common.faults.switches import Switches
@@ -52,7 +56,8 @@ class Platform:
         log = chosen.open_log(lease=settings.lease_ms, housekeeping=True)
         log.create(topology.topics())
         switches = faults.switches_of(service, settings.data, settings)
-        opened = faults.around(log, switches)
+        metered = MeteredLog(log, topology.events(service), topology.dead_letters(service)) if settings.metrics else log
+        opened = faults.around(metered, switches)
         return cls(service, settings, credentials, chosen, opened, Bell(), switches=switches)
 
     def view(self) -> View:
@@ -61,12 +66,19 @@ class Platform:
     def runs(self, role: str) -> bool:
         return self.settings.role in ("all", role)
 
-    def processor(self, behaviour: Behaviour[S], offer: Offer = lambda key, effect, restored: None) -> Processor[S]:
+    def processor(self, behaviour: Behaviour[S], offer: Offer, watcher: Watcher[S] | None) -> Processor[S]:
         commands = topology.commands(self.service)
         consumer = self.log.consumer(
             commands, group=topology.processor_group(self.service), member=self.settings.member
         )
-        return Processor(behaviour, self.log, consumer, self.clock, offer=offer)
+        return Processor(
+            behaviour,
+            self.log,
+            consumer,
+            self.clock,
+            offer=offer,
+            watcher=watcher if self.settings.metrics else None,
+        )
 
     def projector(self, projection: Projection) -> tuple[Projector, ReadModel]:
         model = self.engine.open_read_model(self.service, self.bell)
@@ -80,26 +92,34 @@ def assemble(
     behaviour: Behaviour[S],
     projection: Projection,
     offer: Offer = lambda key, effect, restored: None,
+    watcher: Watcher[S] | None = None,
 ) -> Process:
     """One process of a service, not yet running."""
     health = Health()
     health.ready["log"] = lambda: _reachable(platform)
     loops: list[Loop] = []
     close: list[Callable[[], None]] = []
+    questions: list[Question] = []
     if platform.runs("processor"):
-        processor = platform.processor(behaviour, offer)
+        processor = platform.processor(behaviour, offer, watcher)
         loops.append(Loop("processor", processor.step, wake=processor.wake, close=processor.close))
         health.ready["state"] = lambda: None if processor.restored else "no partition is owned and restored yet"
+        metrics.PARTITIONS_OWNED.set_function(lambda: len(processor.partitions))
+        questions.append(lambda: metrics.LAG_RECORDS.labels("processor").set(_undecided(platform)))
     if platform.runs("projector"):
         projector, model = platform.projector(projection)
         loops.append(Loop("projector", projector.step, recover=projector.restart, close=projector.close, idle=0.5))
         health.ready["read model"] = lambda: _behind(projector)
         close.append(model.close)
+        metrics.LAG_SECONDS.labels("projector").set_function(projector.behind.seconds)
+        questions.append(lambda: metrics.LAG_RECORDS.labels("projector").set(projector.lag()))
     close.append(platform.log.close)
     own = platform.credentials
     served = gate.enforce(api(), own.id) if platform.runs("api") else None
     ends, faulty = tuple(close), platform.switches
-    return Process(platform.service, health, own, served, own.server(), loops, close=ends, switches=faulty)
+    return Process(
+        platform.service, health, own, served, own.server(), loops, close=ends, switches=faulty, questions=questions
+    )
 
 
 def _reachable(platform: Platform) -> str | None:
@@ -108,6 +128,12 @@ def _reachable(platform: Platform) -> str | None:
     except OrderlyError as error:
         return str(error)
     return None
+
+
+def _undecided(platform: Platform) -> int:
+    commands, group = topology.commands(platform.service), topology.processor_group(platform.service)
+    done = platform.log.committed(commands, group=group)
+    return sum(max(0, end - done.get(partition, 0)) for partition, end in platform.log.end_offsets(commands).items())
 
 
 def _behind(projector: Projector) -> str | None:

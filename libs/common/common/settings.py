@@ -60,7 +60,7 @@ class Listening:
     `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
     it runs, when that matters for whom it asks. `registry_url`: whom to tell that it is there, at the base URL `advertised`,
     else where it listens. `certificates`: the folder of its own, see common.security.credentials; no service starts without.
-    `audit`: the file for what it denies (see common.security.audit)."""
+    `audit`: the file for what it denies (see common.security.audit). `metrics`: off is for measuring what measuring costs."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -78,6 +78,7 @@ class Listening:
     drain_seconds: float = 5.0
     faults: bool = False
     faults_file: Path | None = None
+    metrics: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

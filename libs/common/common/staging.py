@@ -15,6 +15,7 @@ from common.decider import Behaviour, Decision, Input
 from common.errors import MessageError
 from common.eventlog import Record, Stored, partition_of
 from common.messages import Envelope, Request
+from common.watching import Move
 
 S = TypeVar("S")
 
@@ -31,6 +32,7 @@ class Staged(Generic[S]):
         self.records: list[Record] = []
         self.aggregates: dict[tuple[int, str], Aggregate[S]] = {}
         self.fired: list[tuple[int, str]] = []
+        self.moves: list[Move[S]] = []
         self.inputs = 0
         self._behaviour = behaviour
         self._shards = shards
@@ -98,8 +100,9 @@ class Staged(Generic[S]):
 
     def _decide(self, partition: int, given: Input, cause: Cause, stem: str) -> None:
         before = self._aggregate(partition, given.key)
-        version, state = (before.version, before.state) if before else (0, self._behaviour.initial)
-        decision = self._behaviour.handle(state, given, self.now)
+        version, known = (before.version, before.state) if before else (0, self._behaviour.initial)
+        state = known
+        decision = self._behaviour.handle(known, given, self.now)
         for event in decision.events:
             state = self._behaviour.evolve(state, event, self.now)
         version += len(decision.events)
@@ -118,6 +121,8 @@ class Staged(Generic[S]):
             self.aggregates[(partition, given.key)] = Aggregate(
                 version, state, "" if finished else envelope.traceparent
             )
+            asked_at, trace = envelope.at, envelope.traceparent
+            self.moves.append(Move(partition, given.key, decision.events, known, state, asked_at, self.now, trace))
 
     def _history_record(self, given: Input, decision: Decision, cause: Cause, version: int, stem: str) -> Record:
         frames = [

@@ -19,6 +19,7 @@ from order.placing import Placing
 from order.projection import OrderProjection
 from order.queries import Queries
 from order.settings import Settings
+from order.watching import Sagas
 
 
 def build(settings: Settings) -> Process:
@@ -36,7 +37,9 @@ def build(settings: Settings) -> Process:
         return api.build(placing, queries, vault)
 
     patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)
-    process = assemble(platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection())
+    process = assemble(
+        platform, api=serve, behaviour=behaviour(patience), projection=OrderProjection(), watcher=Sagas()
+    )
     process.drain, process.close = (inventory.close,), (*process.close, vault.close)
     return process
 

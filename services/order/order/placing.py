@@ -29,11 +29,11 @@ from common.sender import Sender
 from order.catalog import Catalog
 from order.projection import OrderView
 from order.queries import Queries
+from order.saga import CANCELLED_BY_CUSTOMER
 
 PRUNE_EVERY = 200  # acceptances
 CATCH_UP = 3.0  # seconds
 SETTLES = 3.0  # seconds; when the processor is away for longer, an acceptance is worth more than a twin's 422
-CANCELLED_BY_CUSTOMER = "cancelled by customer"
 
 _log = structlog.get_logger("placing")
 

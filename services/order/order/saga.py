@@ -61,6 +61,11 @@ from common.topology import INVENTORY, ORDER, PAYMENT, commands
 FIRST_REMINDER: Millis = 5 * SECOND
 LONGEST_PAUSE: Millis = 60 * SECOND
 
+INVENTORY_SILENT = "inventory did not answer in time"
+PROVIDER_SILENT = "payment provider did not answer in time"
+DECLINED = "payment declined"
+CANCELLED_BY_CUSTOMER = "cancelled by customer"
+
 Payment = Literal["untouched", "asked", "parked", "closed"]
 Ask = Request | Verdict
 Reaction = tuple["Saga", Sequence[Ask]]
@@ -97,19 +102,19 @@ def react(saga: Saga, event: Event, at: Instant) -> Reaction:
         case "reserving", StockRefused(sku=sku, reason=reason):
             return undo(without(saga, sku), f"{reason}: {sku}", at)
         case "reserving", StepTimedOut():
-            return undo(saga, "inventory did not answer in time", at)
+            return undo(saga, INVENTORY_SILENT, at)
 
         case "authorizing", PaymentAuthorized():
             return saga, [ConfirmOrder()]
         case "authorizing", OrderConfirmed():
             return settle(saga, at)
         case "authorizing", PaymentDeclined(reason=reason):
-            return undo(replace(saga, payment="closed"), f"payment declined: {reason}", at)
+            return undo(replace(saga, payment="closed"), f"{DECLINED}: {reason}", at)
         case "authorizing", StepTimedOut() | PaymentParked():
-            return undo(saga, "payment provider did not answer in time", at)
+            return undo(saga, PROVIDER_SILENT, at)
 
         case "reserving" | "authorizing", CancellationRequested():
-            return undo(saga, "cancelled by customer", at)
+            return undo(saga, CANCELLED_BY_CUSTOMER, at)
 
         case "settling", StockShipped(sku=sku):
             return settled(answered(saga, sku))

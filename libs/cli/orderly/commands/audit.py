@@ -10,6 +10,7 @@ from collections import deque
 from typing import Annotated, Any
 
 import msgspec
+import prometheus_client
 import typer
 from rich.markup import escape
 
@@ -23,6 +24,7 @@ from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.options import Data, Json
 from orderly.output import say, show_json, table
+from orderly.sockets import LOOPBACK
 
 MARKS = {"holds": "[green]✓[/]", "broken": "[bold red]✗[/]", "unknown": "[yellow]?[/]"}
 
@@ -35,6 +37,10 @@ def audit(
     every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two audits.")] = 30,
     lease: Annotated[int, typer.Option("--lease", min=1, help="Seconds after which another takes over.")] = 10,
     times: Annotated[int | None, typer.Option("--times", min=1, help="So many audits. Default: until Ctrl-C.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option("--metrics-port", help="Tell Prometheus what was found, at this port.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option("--metrics-host", help="And at this address.")] = LOOPBACK,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -46,6 +52,8 @@ def audit(
         return
     folder = Folder.at(data)
     folder.make()
+    if metrics_port is not None:
+        _tell_prometheus(metrics_host, metrics_port)
     auditor = Auditor(folder, leader.lease("auditor", folder.root), lease, every, _plain if as_json else _spoken)
     with contextlib.suppress(KeyboardInterrupt):
         verdicts = asyncio.run(auditor.run(times))
@@ -92,6 +100,13 @@ def list_(
         return
     rows = [(it["at"], it["kind"], escape(it["who"]), escape(it["what"]), escape(it["about"])) for it in found]
     table("", "at", "kind", "who", "what", "about", rows=rows)
+
+
+def _tell_prometheus(host: str, port: int) -> None:
+    try:
+        prometheus_client.start_http_server(port, host)
+    except OSError as error:
+        raise Failure(f"--metrics-port {port}: {error.strerror}", "choose another port") from None
 
 
 def _plain(said: dict[str, Any]) -> None:

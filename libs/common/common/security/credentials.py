@@ -86,6 +86,8 @@ class Credentials:
     async def watch(self, every: float = LOOK_EVERY) -> None:
         """Look from now on, as long as the event loop runs, and let the metrics tell."""
         metrics.CERTIFICATE_EXPIRES.set_function(lambda: self._loaded.holder.expires / 1000)
+        for side in ("server", "client"):
+            metrics.HANDSHAKES_REFUSED.labels(side)  # a series that begins with its first event has no increase
         metrics.CERTIFICATE_ALARM.set_function(lambda: float(self.alarm() is not None))
         self._watching = asyncio.create_task(self._watch(every))
 
