@@ -9,11 +9,11 @@ contexts, in turns, so that a noisy host hits both. CPU is that of the process, 
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import uvloop
+from starlette.types import Receive, Scope, Send
 
 from common.testing.certificates import Certificates
 from common.testing.http import serving
@@ -25,7 +25,7 @@ HANDSHAKES = 300
 ANSWER = b'{"sku":"tea","name":"Green tea","price":{"amount":420,"currency":"EUR"},"available":100}'
 
 
-async def application(scope: object, receive: object, send: Callable[[object], Awaitable[None]]) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": ANSWER})

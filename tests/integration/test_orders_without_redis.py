@@ -36,7 +36,7 @@ from orderly.backing.private import RedisServer
 pytestmark = pytest.mark.redis
 
 ORDER = json.dumps({"lines": [{"sku": "tea", "quantity": 1}], "payment_token": "tok_ok"}).encode()
-ALICE = Identity("alice").headers()
+ALICE = Identity("alice")
 WITHIN = 60.0
 
 
@@ -50,11 +50,11 @@ class Service:
         self.loops = loops
 
     async def place(self, key: str, **headers: str) -> Reply:
-        headers |= {"idempotency-key": key, "content-type": "application/json", **ALICE}
+        headers |= {"idempotency-key": key, "content-type": "application/json"}
         return await self._address.request("POST", "/v1/orders", headers, ORDER)
 
     async def show(self, path: str) -> Reply:
-        return await self._address.request("GET", path, ALICE)
+        return await self._address.request("GET", path)
 
     async def shows(self, path: str) -> Reply:
         """As soon as it is 200; until then it is nothing but 503."""
@@ -91,7 +91,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     for loop in loops:
         loop.start()
     await asyncio.to_thread(eventually, lambda: projector.whole, within=WITHIN)
-    async with serving(called_by("gateway", app)) as address:
+    async with serving(called_by("gateway", app, ALICE)) as address:
         yield Service(address, server, log, loops)
     for loop in loops:
         loop.stop()

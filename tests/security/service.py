@@ -58,7 +58,7 @@ class Inventory:
 @contextlib.asynccontextmanager
 async def inventory(credentials: Credentials) -> AsyncIterator[Inventory]:
     found = Inventory(credentials)
-    app = gate.enforce(found.application(), credentials.id)
+    app = gate.enforce(found.application(), credentials)
     async with serving(app, credentials.server()) as address:
         found.port = address.port
         yield found

@@ -14,7 +14,7 @@ import payment.api
 import provider.api
 import registry.api
 from common.security import callgraph, gate
-from common.testing.certificates import spiffe
+from common.testing.certificates import Certificates
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, REGISTRY
 from gateway.catalog import CHANGES
 from gateway.routes import ROUTES
@@ -62,6 +62,8 @@ def test_nobody_asks_the_gateway_from_inside() -> None:
     ],
     ids=["undeclared", "undeclared method", "mounted"],
 )
-def test_a_service_with_a_route_that_nobody_is_declared_to_call_cannot_be_built(routes: Sequence[Any]) -> None:
+def test_a_service_with_a_route_that_nobody_is_declared_to_call_cannot_be_built(
+    routes: Sequence[Any], certificates: Certificates
+) -> None:
     with pytest.raises(ValueError, match="call graph"):
-        gate.enforce(Starlette(routes=routes), spiffe(INVENTORY))
+        gate.enforce(Starlette(routes=routes), certificates.credentials(INVENTORY))

@@ -115,7 +115,7 @@ def assemble(
         questions.append(lambda: metrics.LAG_RECORDS.labels("projector").set(projector.lag()))
     close.append(platform.log.close)
     own = platform.credentials
-    served = gate.enforce(api(), own.id) if platform.runs("api") else None
+    served = gate.enforce(api(), own) if platform.runs("api") else None
     ends, faulty = tuple(close), platform.switches
     return Process(
         platform.service, health, own, served, own.server(), loops, close=ends, switches=faulty, questions=questions

@@ -15,7 +15,8 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from common.clock import MINUTE, SECOND
 from common.errors import Unavailable
 from common.respond import as_json
-from common.security.keys import IssuerKeys, algorithms, usable
+from common.security.jws import algorithms
+from common.security.keys import IssuerKeys, usable
 from common.testing.http import serving
 
 

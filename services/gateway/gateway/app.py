@@ -17,6 +17,7 @@ from common.http_client import Answer, Upstream
 from common.resilience.policy import Policy
 from common.runtime import Process
 from common.security.credentials import Credentials
+from common.security.hop import Minter
 from common.security.identity import CUSTOMER, Identity
 from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
@@ -52,8 +53,9 @@ def build(settings: Settings) -> Process:
     calls = faults.calls(switches)
     upstreams = {name: Upstream(name, url, policy.but(but), calls, credentials) for name, (url, but) in asked.items()}
     edges = {name: Edge(name, time.monotonic) for name in upstreams} if settings.shedding else {}
-    catalog = _catalog(settings, upstreams[INVENTORY], edges.get(INVENTORY))
-    proxy = Proxy(upstreams, edges, catalog)
+    minter = Minter(credentials)
+    catalog = _catalog(settings, upstreams[INVENTORY], edges.get(INVENTORY), minter)
+    proxy = Proxy(upstreams, edges, minter, catalog)
     background = (*background, *((catalog.start,) if catalog else ()))
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
@@ -95,7 +97,7 @@ def _limit(settings: Settings) -> tuple[Limit | None, Sequence[Callable[[], Awai
     return shared, (shared.close,)
 
 
-def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None) -> Catalog | None:
+def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None, minter: Minter) -> Catalog | None:
     if settings.catalog_reads == "off":
         return None
     read = reading.STRATEGIES.get(settings.catalog_reads)
@@ -106,7 +108,7 @@ def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None) -> Cata
 
     async def ask(path: str) -> Answer:
         async with edge.admitted() if edge else nullcontext():
-            return await inventory.request("GET", path, OURSELVES.headers())
+            return await inventory.request("GET", path, minter.headers(OURSELVES, INVENTORY))
 
     async def load(path: str) -> Loaded:
         return await catalog.load(path)
@@ -115,6 +117,9 @@ def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None) -> Cata
     urls = [url for url in (settings.cache_urls or settings.redis_url).split(",") if url]
     loader = Loader(open_cache(urls, "orderly:catalog:", lifetime), load, lifetime)
     catalog = Catalog(
-        read("catalog", loader), write(loader), ask, lambda path: inventory.stream(path, OURSELVES.headers())
+        read("catalog", loader),
+        write(loader),
+        ask,
+        lambda path: inventory.stream(path, minter.headers(OURSELVES, INVENTORY)),
     )
     return catalog

@@ -1,7 +1,8 @@
 """Carries a request that was let in to its service, and the answer back.
 
 Nothing goes through by itself: the request is made anew of what its route takes, with the caller's identity as the gateway
-has verified it (J10), and only known headers come back. The body goes as it came; its service reads it, once.
+has verified it, in a token for that service (J10), and only known headers come back. The body goes as it came; its service
+reads it, once.
 """
 
 import re
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from common import json_body, parameters, problems, tracecontext
 from common.http_client import Answer, Stream, Upstream
 from common.problems import Problem
+from common.security.hop import Minter
 from common.security.identity import Identity
 from common.topology import INVENTORY
 from gateway.catalog import Catalog
@@ -39,16 +41,22 @@ class Proxy:
     """`edges`: those before the upstreams that have one. `catalog`: what need not be asked of the inventory each time."""
 
     def __init__(
-        self, upstreams: Mapping[str, Upstream], edges: Mapping[str, Edge], catalog: Catalog | None = None
+        self,
+        upstreams: Mapping[str, Upstream],
+        edges: Mapping[str, Edge],
+        minter: Minter,
+        catalog: Catalog | None = None,
     ) -> None:
         self._upstreams = upstreams
+        self._minter = minter
         self._edges = edges
         self._catalog = catalog
 
     async def forward(self, route: Route, request: Request, caller: Identity) -> Response:
         """Raises `Problem` for what the route does not take, Unavailable when its service gives no answer in time."""
         path = _target(route, request)
-        headers, waits = _headers(route, request, caller)
+        headers, waits = _headers(route, request)
+        headers |= self._minter.headers(caller, route.upstream)
         upstream = self._upstreams[route.upstream]
         if route.streamed:
             stream = await upstream.stream(path, headers)
@@ -104,9 +112,9 @@ def _target(route: Route, request: Request) -> str:
     return f"{path}?limit={parameters.limit(request)}" + (f"&cursor={quote(cursor, safe='')}" if cursor else "")
 
 
-def _headers(route: Route, request: Request, caller: Identity) -> tuple[dict[str, str], int]:
+def _headers(route: Route, request: Request) -> tuple[dict[str, str], int]:
     """What the service is told, and the seconds it was asked to wait for the outcome."""
-    headers = {**caller.headers(), "traceparent": tracecontext.of(request.scope)}
+    headers = {"traceparent": tracecontext.of(request.scope)}
     wait = parameters.wait(request.headers) if route.waits else 0
     if token := parameters.consistency_token(request):
         headers["Consistency-Token"] = token

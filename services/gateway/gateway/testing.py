@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from common import json_body, parameters, problems, runtime
 from common.contracts.api import PlaceOrderBody, ProductBody, ReceiptBody
 from common.respond import as_json
+from common.security.gate import Named
 from common.security.tokens import demo_secret
 from common.testing.certificates import Certificates
 from common.testing.http import Address, Reply, serving
@@ -32,7 +33,7 @@ JSON = {"Content-Type": "application/json"}
 @dataclass
 class Service:
     """A stand-in for every service: it reads bodies as the real ones do, and answers with what a test has put into
-    `answer`. `heard` is every request it got."""
+    `answer`. `heard` is every request it got, with the caller in its state."""
 
     answer: Callable[[], Response] | None = None
     heard: list[Request] = field(default_factory=list)
@@ -112,9 +113,9 @@ async def edge(inventory: FastAPI | None = None, **settings: object) -> AsyncIte
         certificates = Certificates(data / "certs")
         urls: dict[str, str] = {}
         for name in (ORDER, PAYMENT, INVENTORY):
-            context = certificates.credentials(name).server()
+            own = certificates.credentials(name)
             app = inventory if inventory is not None and name == INVENTORY else service.application()
-            behind = await opened.enter_async_context(serving(app, context))
+            behind = await opened.enter_async_context(serving(Named(app, own), own.server()))
             urls[f"{name}_url"] = behind.url
         chosen = {
             "data": data,

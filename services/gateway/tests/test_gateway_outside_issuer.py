@@ -66,7 +66,7 @@ async def ask(gateway: Edge, token: str) -> Reply:
 async def test_a_token_of_the_outside_issuer_is_accepted_and_one_for_somebody_else_is_not() -> None:
     async with outside() as (provider, gateway):
         assert (await ask(gateway, provider.token())).status == 200
-        assert gateway.service.heard[0].headers["orderly-subject"] == "carol"
+        assert gateway.service.heard[0].state.caller.subject == "carol"
         assert (await ask(gateway, provider.token(audience="orderly"))).status == 401
 
 

@@ -18,6 +18,6 @@ def build(settings: Settings) -> Process:
     journal = Journal(ledger.path(settings.data), ledger.SCHEMA)
     switches = faults.switches_of(PROVIDER, settings.data, settings)
     counter = Counter(journal, settings, system_clock)
-    served = gate.enforce(api.build(counter), credentials.id)
+    served = gate.enforce(api.build(counter), credentials)
     context, close = credentials.server(), (journal.close,)
     return Process(PROVIDER, Health(), credentials, served, context, close=close, switches=switches)

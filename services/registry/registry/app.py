@@ -16,5 +16,5 @@ from registry.watching import Watching
 def build(settings: Settings) -> Process:
     watching = Watching(Leases(), settings.registry_learning_ms / 1000, time.monotonic)
     credentials = Credentials.of(REGISTRY, settings.certificates)
-    served, context = gate.enforce(api.build(watching), credentials.id), credentials.server()
+    served, context = gate.enforce(api.build(watching), credentials), credentials.server()
     return Process(REGISTRY, Health(), credentials, served, context, (), (watching.start,), (watching.stop,))

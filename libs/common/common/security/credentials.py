@@ -56,6 +56,11 @@ class Credentials:
     def id(self) -> SpiffeId:
         return self._loaded.holder.id
 
+    @property
+    def loaded(self) -> tls.Loaded:
+        """Another one each time the files have changed."""
+        return self._loaded
+
     def server(self) -> tls.Context:
         """For a listener: whoever connects must show a certificate. Who may ask what is decided by request."""
         return tls.Context(lambda: self._loaded, self._clock, None)

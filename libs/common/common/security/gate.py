@@ -1,4 +1,5 @@
-"""Lets a service's callers through to the routes that the call graph gives them, and answers everybody else 403.
+"""Lets a service's callers through to the routes that the call graph gives them, and answers everybody else 403; and finds out
+in whose name each of them asks.
 
 The route is the one that the router has chosen, not a second guess at the path. A route that nobody is declared to call cannot
 be served: building the application fails.
@@ -11,13 +12,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import problems, tracecontext
 from common.problems import Problem
-from common.security import audit, callgraph
+from common.security import audit, callgraph, hop
+from common.security.credentials import Credentials
+from common.security.identity import CALLER, SERVICE, Identity
 from common.security.spiffe import SpiffeId, peer_of
 from common.telemetry import metrics
+from common.topology import GATEWAY
+
+_HEADER = hop.HEADER.encode()
 
 
-def enforce(app: Starlette, own: SpiffeId) -> ASGIApp:
-    """The application of the service `own`, for its declared callers. Raises ValueError for a route that has none."""
+def enforce(app: Starlette, credentials: Credentials) -> ASGIApp:
+    """The application of whose certificate it is, for its declared callers. Raises ValueError for a route that has none."""
+    own = credentials.id
     for route in app.routes:
         if not isinstance(route, Route):
             raise ValueError(f"{own.service}: {route} cannot be covered by the call graph")
@@ -26,7 +33,7 @@ def enforce(app: Starlette, own: SpiffeId) -> ASGIApp:
         if len(allowed) != 1 or not allowed[0]:
             raise ValueError(f"{own.service}: the call graph has no caller of {', '.join(sorted(names))}")
         route.app = _Gate(route.app, names.pop(), own, allowed[0])
-    return _Gate(app, own.service, own, callgraph.neighbours(own.service))
+    return _Gate(Named(app, credentials), own.service, own, callgraph.neighbours(own.service))
 
 
 class _Gate:
@@ -40,9 +47,42 @@ class _Gate:
         if peer in self._allowed:
             await self._inside(scope, receive, send)
             return
-        trace_id = tracecontext.trace_id(tracecontext.of(scope))
         metrics.CALLS_DENIED.labels(peer.service if peer else "").inc()
-        audit.denied(str(peer or "nobody"), self._what, "not a declared caller", trace_id)
         problem = Problem(403, "caller-not-allowed", "This service may not ask for this.")
-        answer = Response(problem.body(trace_id), 403, media_type=problems.MEDIA_TYPE)
-        await answer(scope, receive, send)
+        await _deny(problem, str(peer or "nobody"), self._what, "not a declared caller")(scope, receive, send)
+
+
+class Named:
+    """Puts the `Identity` that a request is made in the name of into its scope: the gateway's word for it counts, if it is for
+    this very service; no other service speaks for anybody but itself. A request of the gateway may be in nobody's name."""
+
+    def __init__(self, inside: ASGIApp, credentials: Credentials) -> None:
+        self._inside = inside
+        self._verifier = hop.Verifier(credentials)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer, tokens = peer_of(scope), [value for name, value in scope["headers"] if name == _HEADER]
+        if peer is not None and peer.service == GATEWAY and len(tokens) == 1:
+            try:
+                scope["state"][CALLER] = self._verifier.verify(tokens[0].decode("latin-1"))
+            except ValueError as error:
+                problem = Problem(401, "caller-not-believed", f"The gateway's word is not accepted: {error}.")
+                await _deny(problem, str(peer), "identity", str(error))(scope, receive, send)
+                return
+        elif tokens:
+            problem = Problem(403, "identity-not-yours", "Only the gateway speaks for others, and for one at a time.")
+            await _deny(problem, str(peer or "nobody"), "identity", "it is the gateway's to tell")(scope, receive, send)
+            return
+        elif peer is not None and peer.service != GATEWAY:
+            scope["state"][CALLER] = Identity(f"{SERVICE}{peer.service}")
+        await self._inside(scope, receive, send)
+
+
+def _deny(problem: Problem, who: str, what: str, why: str) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        trace_id = tracecontext.trace_id(tracecontext.of(scope))
+        audit.denied(who, what, why, trace_id)
+        response = Response(problem.body(trace_id), problem.status, media_type=problems.MEDIA_TYPE)
+        await response(scope, receive, send)
+
+    return answer

@@ -1,25 +1,28 @@
-"""Who asks, as services see it: the gateway has verified the token and says so in two headers.
+"""Who asks, as services see it: whom the gateway has verified, and says by a token of its own (hop.py); or, when a service asks
+by itself, who its certificate says, without any role.
 
-Headers of these names from outside never pass the gateway (J10), and from any other service they count for nothing: a service
-that asks by itself is who its certificate says, and has no role.
+It is found out once for a request, at the door (gate.py), and is in the request's scope from then on.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from common.problems import Problem
 from common.security import audit
-from common.security.spiffe import SpiffeId, peer_of
-from common.topology import GATEWAY
 
-SUBJECT = "orderly-subject"
-ROLES = "orderly-roles"
+CALLER = "caller"  # in the state of a request's scope
 
 CUSTOMER = "customer"
 OPERATOR = "operator"
+
+SERVICE = "service:"  # begins the subject of a service that asks by itself
+
+_subject = re.compile(r"[!-~]{1,255}").fullmatch
+_role = re.compile(r"[a-z][a-z0-9_-]{0,63}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +47,27 @@ class Identity:
         audit.denied(self.subject, what, "it is another customer's")
         return False
 
-    def headers(self) -> dict[str, str]:
-        return {SUBJECT: self.subject, ROLES: ",".join(sorted(self.roles))}
+    def claims(self) -> dict[str, Any]:
+        """As a token says it."""
+        return {"sub": self.subject, "roles": sorted(self.roles)}
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], peer: SpiffeId | None) -> "Identity":
-        """Raises `Problem` 401 where the request names nobody to be believed, 403 where a service claims to be another."""
-        subject = headers.get(SUBJECT)
-        if peer is not None and peer.service != GATEWAY:
-            own = f"service:{peer.service}"
-            if subject not in (None, own):
-                audit.denied(str(peer), "identity headers", "they are the gateway's to set")
-                raise Problem(403, "identity-not-yours", "Only the gateway speaks for others.")
-            return cls(own)
-        if peer is None or not subject:
-            raise Problem(401, "unauthenticated", "The request names no caller; ask through the gateway.")
-        return cls(subject, frozenset(role for role in headers.get(ROLES, "").split(",") if role))
+    def claimed(cls, claims: Mapping[str, Any]) -> "Identity":
+        """Raises ValueError, which says what of it cannot be used."""
+        subject, roles = claims.get("sub"), claims.get("roles", [])
+        if not (isinstance(subject, str) and _subject(subject)):
+            raise ValueError("it has no subject that can be used")
+        if not (isinstance(roles, list) and all(isinstance(role, str) and _role(role) for role in roles)):
+            raise ValueError("its roles are not a list of names")
+        return cls(subject, frozenset(roles))
 
 
 async def caller(request: Request) -> Identity:
-    return Identity.of(request.headers, peer_of(request.scope))
+    """Raises `Problem` 401 where the request names nobody."""
+    found = request.scope.get("state", {}).get(CALLER)
+    if not isinstance(found, Identity):
+        raise Problem(401, "unauthenticated", "The request names no caller; ask through the gateway.")
+    return found
 
 
 Caller = Annotated[Identity, Depends(caller)]  # `async def show(caller: Caller)`

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from joserfc.jwk import Key, import_key
 
 from common.clock import MINUTE, SECOND, Clock, Instant
 from common.errors import Unavailable
 from common.http_client import Upstream
 from common.resilience.policy import Policy
+from common.security.jws import algorithms
 
 REFETCH_EVERY = 30 * SECOND
 REFRESH_EVERY = 10 * MINUTE  # a key that the issuer withdrew is forgotten after this time
@@ -29,6 +30,10 @@ _key_id = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}").fullmatch
 
 
 class Keys(Protocol):
+    def __contains__(self, key_id: object) -> bool:
+        """Whether it is known now, without asking anybody."""
+        ...
+
     async def get(self, key_id: str) -> Key | None:
         """Raises Unavailable where nothing is known at all."""
         ...
@@ -39,6 +44,9 @@ class OwnKeys:
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = {key.kid: key for key in keys}
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
 
     async def get(self, key_id: str) -> Key | None:
         return self._keys.get(key_id)
@@ -65,6 +73,9 @@ class IssuerKeys:
         self._asked: Instant = 0
         self._fetching = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
 
     async def get(self, key_id: str) -> Key | None:
         known = self._keys.get(key_id)
@@ -138,20 +149,6 @@ def usable(entry: Mapping[str, Any]) -> Key | None:
     except (JoseError, SecurityWarning, ValueError, TypeError, KeyError):
         return None
     return key if algorithms(key) else None
-
-
-def algorithms(key: Key) -> frozenset[str]:
-    """The signature algorithms that this very key is for: never what a token says of itself (J1, J2)."""
-    match key:
-        case RSAKey():
-            names = frozenset({"RS256"})
-        case ECKey() if key.curve_name == "P-256":
-            names = frozenset({"ES256"})
-        case OKPKey() if key.curve_name == "Ed25519":
-            names = frozenset({"EdDSA", "Ed25519"})
-        case _:
-            names = frozenset()
-    return names if key.alg is None else names & {key.alg}
 
 
 _PUBLIC_MEMBERS = frozenset({"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"})

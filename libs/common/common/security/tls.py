@@ -8,16 +8,20 @@ Certificates change while connections live. `Connection.valid` and `Connection.f
 a client's connection that is no longer valid refuses to send.
 """
 
+import base64
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from joserfc.jwk import Key
 
 from common.clock import MINUTE, Instant, Millis
+from common.security import jws
 from common.security.spiffe import Holder, SpiffeId
 from common.telemetry import metrics
 
@@ -34,7 +38,9 @@ class Loaded:
     """What was read from the files at one moment."""
 
     holder: Holder
-    trusted: frozenset[bytes]  # key ids of CAs
+    trusted: Mapping[bytes, x509.Certificate]  # CAs by key id
+    key: Key
+    leaf: str  # the certificate, as a token carries it (RFC 7515, 4.1.6)
     server: ssl.SSLContext
     client: ssl.SSLContext
 
@@ -42,8 +48,9 @@ class Loaded:
 def load(certificate: Path, key: Path, authorities: Path) -> Loaded:
     """Raises OSError (ssl.SSLError is one) and ValueError where the files cannot be used, together, as they are."""
     bundle = authorities.read_bytes()
-    trusted = frozenset(map(_key_id, x509.load_pem_x509_certificates(bundle)))
-    holder = Holder.of(x509.load_pem_x509_certificates(certificate.read_bytes())[0])
+    trusted = {_key_id(one): one for one in x509.load_pem_x509_certificates(bundle)}
+    leaf = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
+    holder = Holder.of(leaf)
     if holder.authority not in trusted:
         raise ValueError("the certificate is not signed by a CA of the trust bundle itself")
     sides = []
@@ -58,7 +65,9 @@ def load(certificate: Path, key: Path, authorities: Path) -> Loaded:
         context.sslobject_class = Connection
         sides.append(context)
     sides[0].num_tickets = 0
-    return Loaded(holder, trusted, *sides)
+    private = jws.held(serialization.load_pem_private_key(key.read_bytes(), None))
+    shown = base64.b64encode(leaf.public_bytes(serialization.Encoding.DER)).decode()
+    return Loaded(holder, trusted, private, shown, *sides)
 
 
 def _key_id(authority: x509.Certificate) -> bytes:

@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from common import http_guard
+from common.security.identity import CALLER, Identity
 from common.security.spiffe import PEER, SpiffeId
 
 
@@ -112,11 +113,12 @@ async def serving(app: Any, context: ssl.SSLContext | None = None) -> AsyncItera
         await server.wait_closed()
 
 
-def called_by(service: str, app: Any) -> Any:
-    """The application as if each request came by mutual TLS from this service."""
+def called_by(service: str, app: Any, caller: Identity | None = None) -> Any:
+    """The application as if each request came by mutual TLS from this service, and in this name."""
+    told = {PEER: SpiffeId("orderly.local", "orderly", service), **({CALLER: caller} if caller else {})}
 
     async def called(scope: Any, receive: Any, send: Any) -> None:
-        scope["state"] = {**scope.get("state", {}), PEER: SpiffeId("orderly.local", "orderly", service)}
+        scope["state"] = {**scope.get("state", {}), **told}
         await app(scope, receive, send)
 
     return called
