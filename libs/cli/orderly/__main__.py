@@ -21,6 +21,7 @@ COMMANDS = {
     "product": "products.app",
     "verify": "verify.verify",
     "audit": "audit.app",
+    "trace": "trace.trace",
     "log": "log.app",
     "state": "state.state",
     "replay": "state.replay",

@@ -73,6 +73,7 @@ def plans(
                 **({"ORDERLY_REGISTRY_URL": known[REGISTRY]} if it.service in several else {}),
                 "ORDERLY_CERTIFICATES": str(folder.certificates / it.service),
                 "ORDERLY_MEMBER": str(it.slot),
+                "ORDERLY_TRACES": str(folder.traces / f"{it.name}.jsonl"),
                 "ORDERLY_API_REPLICAS": str(sum(other.service == it.service and other.answers for other in posts)),
                 "ORDERLY_PARENT_FD": "0",
             },

@@ -57,6 +57,10 @@ class Folder:
         return self.root / "logs"
 
     @property
+    def traces(self) -> Path:
+        return self.root / "traces"
+
+    @property
     def certificates(self) -> Path:
         return self.root / "certs"
 

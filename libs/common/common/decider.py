@@ -7,8 +7,8 @@ In Python a module is a decider: `domain.py` and `saga.py` hold the rules, `hand
 (Jérémie Chassaing, "Functional Event Sourcing Decider", 2021.)
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from common.clock import Instant
@@ -56,6 +56,10 @@ def nothing(_: Any) -> None:
     return None
 
 
+def unnamed(_: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour(Generic[S]):
     """Everything a processor needs to know of a service.
@@ -76,3 +80,5 @@ class Behaviour(Generic[S]):
     effect: Callable[[S], Effect | None] = nothing
     forget_at: Callable[[S], Instant | None] = nothing
     replies: frozenset[str] = frozenset()  # names of message types that are answers, not commands
+    step: Callable[[S], str] = unnamed  # where the story of a state stands, for people
+    outcomes: Mapping[str, str] = field(default_factory=dict)  # how it ends: by the name of the event that says so

@@ -35,6 +35,7 @@ from common.resilience.hedge import hedged
 from common.resilience.policy import Policy
 from common.security.credentials import Credentials
 from common.telemetry import metrics
+from common.telemetry.http_spans import traced_client
 from common.telemetry.requests import exemplar
 
 __all__ = ["Answer", "Stream", "Upstream"]
@@ -94,7 +95,8 @@ class Upstream:
         )  # or they would keep the others out
         self._breaker = Breaker(name, policy.breaker, clock) if policy.breaker else None
         self._budget = retry.Budget(policy.retries, clock)
-        self._pool = Pool(policy.largest, middlewares, credentials.client(name) if credentials else None)
+        around = (traced_client(name), *middlewares)
+        self._pool = Pool(policy.largest, around, credentials.client(name) if credentials else None)
         self._found = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._tell()

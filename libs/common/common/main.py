@@ -10,8 +10,8 @@ from common import runtime
 from common.errors import LogError, SettingsError
 from common.runtime import Process
 from common.security import audit
-from common.settings import ROLES, Listening, read
-from common.telemetry import logs
+from common.settings import ROLES, Keeping, Listening, read
+from common.telemetry import logs, messaging_spans, traces
 
 T = TypeVar("T", bound=Listening)
 
@@ -37,7 +37,11 @@ def main(
         audit.keep(chosen.audit)
         if rebuild is not None and given.command:
             raise SystemExit(rebuild(chosen, given.switch))
+        messaging_spans.configure(chosen.engine if isinstance(chosen, Keeping) else "")
+        traces.configure(service, chosen.traces, environ)
         runtime.run(build(chosen), chosen)
     except (SettingsError, LogError) as error:
         sys.stderr.write(f"{service}: {error}\n")
         raise SystemExit(2) from None
+    finally:
+        traces.close()

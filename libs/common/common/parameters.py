@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
+from common import tracecontext
 from common.contracts.api import CONSISTENCY_LEVELS, LARGEST_PAGE, ORDER_ID, SKU, VISIBLE
 from common.problems import Problem
 
@@ -30,6 +31,7 @@ def order_id(request: Request) -> str:
     found: str = request.path_params["order_id"]
     if _order_id(found) is None:
         raise Problem(404, "order-not-found", "There is no such order.")
+    tracecontext.about(found)
     return found
 
 

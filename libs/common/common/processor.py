@@ -102,10 +102,12 @@ class Processor(Generic[S]):
                     staged.fire(partition, key)
                 for written in staged.records:
                     transaction.send(written)
-        except BaseException:
+        except BaseException as error:
             for partition, key in staged.fired:  # the timers of an aborted step are still due
                 heapq.heappush(self._agenda, (staged.now, partition, key))
+            staged.aborted(error)
             raise
+        staged.committed()
         self._adopt(staged, transaction.positions)
         if staged.now >= self._checkpoint_at:
             self.checkpoint()

@@ -16,6 +16,7 @@ from common.errors import MessageError, OrderlyError
 from common.eventlog import EventLog, Reader, Stored
 from common.readmodel import Document, Entry, ReadModel
 from common.telemetry.lag import Lag
+from common.telemetry.messaging_spans import projecting
 from common.telemetry.metrics import PROJECTED, PROJECTION_REBUILDS
 
 _log = structlog.get_logger("projector")
@@ -72,6 +73,7 @@ class Projector:
     """
 
     def __init__(self, service: str, projection: Projection, log: EventLog, model: ReadModel) -> None:
+        self._service = service
         self._commands = topology.commands(service)
         self._events = topology.events(service)
         self._projection = projection
@@ -90,7 +92,8 @@ class Projector:
         records = reader.poll(timeout, limit)
         if records:
             try:
-                self._apply(records)
+                with projecting(self._service, records):
+                    self._apply(records)
             except BaseException:
                 self.close()  # what was polled must be polled again
                 raise

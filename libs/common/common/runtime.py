@@ -29,8 +29,10 @@ from common.health import Health, Pulse
 from common.security.credentials import Credentials
 from common.settings import Listening
 from common.telemetry import metrics
+from common.telemetry.http_spans import TracedServer
 from common.telemetry.requests import Measured
 from common.telemetry.vitals import Question, Vitals
+from common.topology import GATEWAY
 
 if TYPE_CHECKING:
     from common.faults.switches import Switches
@@ -177,6 +179,8 @@ async def _serve(process: Process, listening: Listening) -> None:
     if listening.metrics:
         vitals.start()
         process.api = process.api and Measured(process.api)
+    if process.api is not None:
+        process.api = TracedServer(process.api, edge=process.name == GATEWAY)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

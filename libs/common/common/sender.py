@@ -8,6 +8,9 @@ from common.clock import Clock, Instant
 from common.codec import encode
 from common.eventlog import EventLog, Position, Record
 from common.messages import Envelope, Message
+from common.telemetry import traces
+from common.telemetry.messaging_spans import sending
+from common.telemetry.traces import SpanKind
 
 
 class Sender:
@@ -24,17 +27,19 @@ class Sender:
         """Where the command stands, and the time it bears. Raises `Unavailable`: then it may or may not be in the log, and
         the caller, who gave an Idempotency-Key, may simply ask again."""
         at = self._clock()
-        envelope = Envelope(
-            id=uuid.uuid4().hex,
-            type=type(message).__name__,
-            schema=1,
-            at=at,
-            actor=actor,
-            correlation=correlation or key,
-            causation=causation,
-            traceparent=traceparent,
-        )
-        record = Record(self._topic, key, encode(message), envelope.headers())
-        appended = asyncio.wrap_future(self._log.append([record]))
-        (position,) = await asyncio.shield(appended)  # a caller without time may leave, the log is not disturbed
+        id = uuid.uuid4().hex
+        with traces.span(f"send {self._topic}", SpanKind.PRODUCER, sending(self._topic, id), traceparent) as span:
+            envelope = Envelope(
+                id=id,
+                type=type(message).__name__,
+                schema=1,
+                at=at,
+                actor=actor,
+                correlation=correlation or key,
+                causation=causation,
+                traceparent=span.traceparent,
+            )
+            record = Record(self._topic, key, encode(message), envelope.headers())
+            appended = asyncio.wrap_future(self._log.append([record]))
+            (position,) = await asyncio.shield(appended)  # a caller without time may leave, the log is not disturbed
         return position, at

@@ -23,6 +23,7 @@ from common.security.credentials import Credentials
 from common.settings import ROLES, Processing
 from common.telemetry import metrics
 from common.telemetry.eventlog import MeteredLog
+from common.telemetry.view_spans import TracedView
 from common.telemetry.vitals import Question
 from common.watching import Watcher
 
@@ -61,7 +62,7 @@ class Platform:
         return cls(service, settings, credentials, chosen, opened, Bell(), switches=switches)
 
     def view(self) -> View:
-        return self.engine.open_view(self.service, self.bell)
+        return TracedView(self.engine.open_view(self.service, self.bell), self.service)
 
     def runs(self, role: str) -> bool:
         return self.settings.role in ("all", role)

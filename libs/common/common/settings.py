@@ -60,7 +60,8 @@ class Listening:
     `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
     it runs, when that matters for whom it asks. `registry_url`: whom to tell that it is there, at the base URL `advertised`,
     else where it listens. `certificates`: the folder of its own, see common.security.credentials; no service starts without.
-    `audit`: the file for what it denies (see common.security.audit). `metrics`: off is for measuring what measuring costs."""
+    `audit`: the file for what it denies (see common.security.audit). `traces`: the file for its last spans. `metrics`: off is
+    for measuring what measuring costs."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -70,6 +71,7 @@ class Listening:
     parent_fd: int | None = None
     certificates: Path | None = None
     audit: Path | None = None
+    traces: Path | None = None
     role: str = "all"
     zone: str = ""
     registry_url: str | None = None

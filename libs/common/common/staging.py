@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 import structlog
 
-from common import topology
+from common import topology, tracecontext
 from common.checkpoint import Aggregate, Shard
 from common.clock import Instant
 from common.codec import Cause, EventFrame, HistoryFrame, Sent, encode
@@ -15,6 +15,7 @@ from common.decider import Behaviour, Decision, Input
 from common.errors import MessageError
 from common.eventlog import Record, Stored, partition_of
 from common.messages import Envelope, Request
+from common.telemetry.messaging_spans import Decided
 from common.watching import Move
 
 S = TypeVar("S")
@@ -34,6 +35,7 @@ class Staged(Generic[S]):
         self.fired: list[tuple[int, str]] = []
         self.moves: list[Move[S]] = []
         self.inputs = 0
+        self.decided: list[Decided] = []
         self._behaviour = behaviour
         self._shards = shards
         self._partitions = partitions
@@ -42,13 +44,13 @@ class Staged(Generic[S]):
 
     def consume(self, record: Stored) -> None:
         self.inputs += 1
+        begun = len(self.decided)
         try:
             if partition_of(record.key, self._partitions) != record.partition:
                 raise MessageError(
                     f"key {record.key!r} does not belong into this partition: its state lives in another"
                 )
             envelope = Envelope.of(record.headers)
-            message = self._behaviour.commands.decode(envelope.type, envelope.schema, record.value or b"")
             kind = "reply" if envelope.type in self._behaviour.replies else "command"
             cause = Cause(
                 kind,
@@ -61,16 +63,18 @@ class Staged(Generic[S]):
                 record.offset,
             )
             stem = f"{record.topic}-{record.partition}-{record.offset}"
+            envelope = self._begin(cause, envelope)
+            message = self._behaviour.commands.decode(envelope.type, envelope.schema, record.value or b"")
             self._decide(record.partition, Input(record.key, message, envelope), cause, stem)
         except MessageError as error:
-            self._bury(record, str(error))
+            self._bury(record, str(error), begun)
         except (KeyError, ValueError) as error:
-            self._bury(record, f"headers are no envelope: {error!r}")
+            self._bury(record, f"headers are no envelope: {error!r}", begun)
         except (
             Exception
         ) as error:  # a bug in decide must not stop the partition: the input waits for a repaired program
             _log.exception("decide failed", service=self._behaviour.service, key=record.key)
-            self._bury(record, f"decide failed: {error!r}")
+            self._bury(record, f"decide failed: {error!r}", begun)
 
     def fire(self, partition: int, key: str) -> None:
         aggregate = self._aggregate(partition, key)
@@ -83,13 +87,32 @@ class Staged(Generic[S]):
         name = type(wake.timer).__name__
         envelope = Envelope(stem, name, 1, self.now, self._actor, key, causation=stem, traceparent=aggregate.trace)
         cause = Cause("timer", name, stem, self._actor, self.now)
+        envelope = self._begin(cause, envelope)
         try:
             self._decide(partition, Input(key, wake.timer, envelope), cause, stem)
         except Exception as error:
             _log.exception("timer failed", service=self._behaviour.service, key=key)
+            self.decided[-1].buried(f"decide failed: {error!r}")
             headers = {**envelope.headers(), "dead_reason": f"decide failed: {error!r}", "dead_topic": ""}
             topic = topology.dead_letters(self._behaviour.service)
             self.records.append(Record(topic, key, encode(wake.timer), headers))
+
+    def committed(self) -> None:
+        """What was decided is a fact: it may be told."""
+        for decided in self.decided:
+            decided.committed()
+        tracecontext.enter("")
+
+    def aborted(self, error: BaseException) -> None:
+        for decided in self.decided:
+            decided.aborted(error)
+        tracecontext.enter("")
+
+    def _begin(self, cause: Cause, envelope: Envelope) -> Envelope:
+        """From here on all that it causes belongs to a span of its own."""
+        decided = Decided(cause, envelope)
+        self.decided.append(decided)
+        return replace(envelope, traceparent=decided.traceparent)
 
     def _aggregate(self, partition: int, key: str) -> Aggregate[S] | None:
         staged = self.aggregates.get((partition, key))
@@ -116,13 +139,19 @@ class Staged(Generic[S]):
         if too_large > LARGEST_RECORD:
             raise MessageError(f"a record of {too_large} bytes would be written; at most {LARGEST_RECORD} may be")
         self.records += records
+        steps = self._behaviour.step(known), self._behaviour.step(state)
+        self.decided[-1].decided(decision.events, self._outcome(decision), *steps)
         if decision.events:
             finished = self._behaviour.forget_at(state) is not None  # it has no timer or effect that would need a trace
-            self.aggregates[(partition, given.key)] = Aggregate(
-                version, state, "" if finished else envelope.traceparent
-            )
+            shared = envelope.correlation != given.key  # its timers are about many conversations, and so about none
+            trace = "" if finished or shared else envelope.traceparent
+            self.aggregates[(partition, given.key)] = Aggregate(version, state, trace)
             asked_at, trace = envelope.at, envelope.traceparent
             self.moves.append(Move(partition, given.key, decision.events, known, state, asked_at, self.now, trace))
+
+    def _outcome(self, decision: Decision) -> str:
+        ends = (self._behaviour.outcomes.get(type(event).__name__, "") for event in reversed(decision.events))
+        return next(filter(None, ends), "")
 
     def _history_record(self, given: Input, decision: Decision, cause: Cause, version: int, stem: str) -> Record:
         frames = [
@@ -159,8 +188,10 @@ class Staged(Generic[S]):
             headers["traceparent"] = cause.traceparent
         return Record(request.topic, request.key, encode(request.message), headers)
 
-    def _bury(self, record: Stored, reason: str) -> None:
+    def _bury(self, record: Stored, reason: str, begun: int) -> None:
         """Set a poison message aside with its reason; its partition moves on."""
+        for decided in self.decided[begun:]:
+            decided.buried(reason)
         headers = {
             **record.headers,
             "dead_reason": reason[:1000],

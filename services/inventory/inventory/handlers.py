@@ -100,6 +100,14 @@ def with_receipt_id(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "receipt_id": "unknown"}
 
 
+OUTCOMES = {
+    "StockReserved": "reserved",
+    "StockRefused": "refused",
+    "StockShipped": "shipped",
+    "StockReleased": "released",
+}
+
+
 def behaviour(sweep_every: Millis = domain.SWEEP_EVERY, decide: Decide = domain.decide) -> Behaviour[Stock]:
     return Behaviour(
         service=INVENTORY,
@@ -111,6 +119,7 @@ def behaviour(sweep_every: Millis = domain.SWEEP_EVERY, decide: Decide = domain.
         dump=dump,
         load=load,
         wake=wake,
+        outcomes=OUTCOMES,
     )
 
 

@@ -140,6 +140,8 @@ def behaviour(patience: Patience = Patience(), react: React = saga.react) -> Beh
         wake=wake,
         forget_at=forget_at,
         replies=REPLIES,
+        step=lambda state: state.saga.step,
+        outcomes={"OrderConfirmed": "confirmed", "OrderCancelled": "cancelled"},
     )
 
 

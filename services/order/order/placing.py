@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from common import tracecontext
 from common.codec import encode
 from common.consistency import AT_ONCE, Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
@@ -66,6 +67,7 @@ class Placing:
     ) -> Accepted:
         """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it."""
         order_id = order_id_of(caller.subject, key)
+        tracecontext.about(order_id)
         cipher = await self._vault.cipher(caller.subject)
         fingerprint = cipher.fingerprint(encode(body.model_dump()))
         async with self._twins.setdefault(order_id, asyncio.Lock()):  # the second one sees what the first one did
@@ -98,7 +100,7 @@ class Placing:
             return known
         command = RequestCancellation(order_id)
         position, _ = await self._sender.send(order_id, command, actor=caller.subject, traceparent=traceparent)
-        _log.info("cancellation requested", correlation=order_id)
+        _log.info("cancellation requested")
         return Accepted(known.view, Token.at(position))
 
     async def _catch_up(self) -> None:
@@ -133,7 +135,7 @@ class Placing:
         self._recent[order_id] = accepted
         if len(self._recent) % PRUNE_EVERY == 0:
             await self._forget_the_seen()
-        _log.info("order accepted", correlation=order_id, lines=len(lines))
+        _log.info("order accepted", lines=len(lines))
         return accepted if self._alone else await self._first(accepted)
 
     async def _first(self, accepted: Accepted) -> Accepted:

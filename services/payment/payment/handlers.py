@@ -48,6 +48,14 @@ OPERATOR = "operator:"  # an actor of this prefix is a person who has the dead l
 
 REMEMBERED: Millis = 2 * CLOCKS_DIFFER  # a barrier outlives, by every clock, the commands that could still need it
 
+OUTCOMES = {
+    "PaymentCaptured": "captured",
+    "PaymentDeclined": "declined",
+    "PaymentVoided": "voided",
+    "PaymentRefunded": "refunded",
+    "PaymentParked": "parked",
+}
+
 FINISHED = frozenset({"captured", "declined", "voided", "refunded"})
 
 
@@ -149,6 +157,8 @@ def behaviour(retries: Retries) -> Behaviour[Payment]:
         effect=effect,
         forget_at=forget_at,
         replies=frozenset({ProviderAnswered.__name__}),
+        step=lambda payment: payment.status,
+        outcomes=OUTCOMES,
     )
 
 

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from common import tracecontext
 from common.codec import encode
 from common.contracts.payment import Operation, ProviderAnswered, Result
 from common.decider import Effect
@@ -27,6 +28,8 @@ from common.http_client import Answer, Upstream
 from common.resilience import deadline
 from common.resilience.policy import Policy
 from common.security.credentials import Credentials
+from common.telemetry import traces
+from common.telemetry.traces import SpanKind
 from common.topology import PROVIDER
 from payment.domain import Call
 
@@ -108,8 +111,6 @@ class ProviderClient:
         headers: dict[str, str] = {"Content-Type": "application/json"} if body else {}
         if method == "POST":
             headers["Idempotency-Key"] = effect.id
-        if effect.traceparent:
-            headers["traceparent"] = effect.traceparent
         return await self._upstream.request(method, path, headers, body)
 
 
@@ -196,12 +197,19 @@ class ProviderWorker:
 
     async def _attempt(self, client: ProviderClient, key: str, effect: Effect, restored: bool) -> None:
         call: Call = effect.intent
-        result, detail = await client.perform(effect, call.ask_first or restored)
+        tracecontext.enter(effect.traceparent, call.order_id)
+        told = {"orderly.attempt": call.attempt, "orderly.restored": restored}
+        with traces.span(f"effect {call.operation}", SpanKind.INTERNAL, told) as span:
+            result, detail = await client.perform(effect, call.ask_first or restored)
+            span.set({"orderly.outcome": result})
+            if result == "unknown":
+                span.fail(result, detail)
+        _log.info("effect", operation=call.operation, attempt=call.attempt, result=result, detail=detail)
         answered = ProviderAnswered(call.order_id, call.operation, call.attempt, result, detail)
         pause = 0.05
         while True:
             try:
-                await self._report(key, answered, effect.traceparent)
+                await self._report(key, answered, span.traceparent)
                 return
             except Exception as error:  # the answer must not be dropped, whatever is wrong
                 _log.warning("cannot report yet", order=key, operation=call.operation, error=repr(error))

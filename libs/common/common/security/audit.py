@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from common import tracecontext
 from common.clock import rfc3339, system_clock
 
 _log = structlog.get_logger("audit")
@@ -23,6 +24,7 @@ def keep(file: Path | None) -> None:
 
 
 def denied(who: str, what: str, why: str, trace_id: str = "") -> None:
+    trace_id = trace_id or tracecontext.trace_id(tracecontext.doing().traceparent)
     _log.warning("denied", who=who, what=what, why=why, trace_id=trace_id)
     _append("denied", who, what, why, trace_id)
 

@@ -32,17 +32,22 @@ def enforce(app: Starlette, credentials: Credentials) -> ASGIApp:
         allowed = [callgraph.callers(own.service, name) for name in names]
         if len(allowed) != 1 or not allowed[0]:
             raise ValueError(f"{own.service}: the call graph has no caller of {', '.join(sorted(names))}")
-        route.app = _Gate(route.app, names.pop(), own, allowed[0])
+        route.app = _Gate(route.app, names.pop(), own, allowed[0], route)
     return _Gate(Named(app, credentials), own.service, own, callgraph.neighbours(own.service))
 
 
 class _Gate:
-    def __init__(self, inside: ASGIApp, what: str, own: SpiffeId, callers: frozenset[str]) -> None:
+    def __init__(
+        self, inside: ASGIApp, what: str, own: SpiffeId, callers: frozenset[str], route: Route | None = None
+    ) -> None:
         self._inside = inside
+        self._route = route
         self._what = what
         self._allowed = frozenset(own.neighbour(caller) for caller in callers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._route is not None:
+            scope.setdefault("route", self._route)  # FastAPI says so of its own routes only
         peer = peer_of(scope)
         if peer in self._allowed:
             await self._inside(scope, receive, send)

@@ -1,6 +1,5 @@
-"""Structured logs: one JSON object a line on stdout, with time, level, service and whatever is bound to the context.
-
-`bind(correlation=…)` puts a field on every line that the current task or thread writes from there on.
+"""Structured logs: one JSON object a line on stdout, with time, level and service, and with trace, span and order where there
+are such: what the task or thread that writes is doing (see tracecontext.py).
 """
 
 import logging
@@ -8,13 +7,10 @@ import sys
 
 import msgspec
 import structlog
-from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 from structlog.types import EventDict, WrappedLogger
 
+from common import tracecontext
 from common.telemetry.masking import mask
-
-bind = bind_contextvars
-unbind_all = clear_contextvars
 
 
 def configure(service: str, level: str = "info") -> None:
@@ -28,8 +24,8 @@ def configure(service: str, level: str = "info") -> None:
 
     structlog.configure(
         processors=[
-            merge_contextvars,
             name,
+            _doing,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
@@ -41,6 +37,16 @@ def configure(service: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+
+
+def _doing(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    traceparent, order_id = tracecontext.doing()
+    if order_id:
+        event.setdefault("order_id", order_id)
+    if traceparent:
+        event.setdefault("trace_id", tracecontext.trace_id(traceparent))
+        event.setdefault("span_id", tracecontext.span_id(traceparent))
+    return event
 
 
 class _Bridge(logging.Handler):

@@ -40,9 +40,8 @@ class Measured:
 
 
 def exemplar(traceparent: str) -> dict[str, str] | None:
-    """What leads from a bucket of a histogram to one trace that is in it."""
-    trace_id = tracecontext.trace_id(traceparent)
-    return {"trace_id": trace_id} if trace_id else None
+    """What leads from a bucket of a histogram to one trace that is in it, if anybody keeps that."""
+    return {"trace_id": tracecontext.trace_id(traceparent)} if tracecontext.sampled(traceparent) else None
 
 
 def _time(scope: MutableMapping[str, Any], seconds: float) -> None:

@@ -1,0 +1,91 @@
+"""Spans of HTTP, both ends of it, named and labelled as OpenTelemetry's semantic conventions have it (HTTP, 1.23 and later).
+
+A trace begins where a request comes in from outside. Between services there are spans for what belongs to one: nobody wants a
+trace of every heartbeat.
+"""
+
+import aiohttp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common import tracecontext
+from common.telemetry import traces
+from common.telemetry.traces import SpanKind
+
+
+class TracedServer:
+    """An ASGI application, each request under a span of its own. `edge`: who has no trace yet gets one here."""
+
+    def __init__(self, app: ASGIApp, *, edge: bool) -> None:
+        self._app = app
+        self._edge = edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        asked = {"http.request.method": method, "url.path": scope["path"], "url.scheme": scope["scheme"]}
+        span = traces.start(method, SpanKind.SERVER, tracecontext.sent(scope), asked, root=self._edge)
+        tracecontext.enter(tracecontext.decide(scope, span.traceparent or tracecontext.new()))
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except BaseException as error:
+            span.fail(type(error).__name__)
+            raise
+        finally:
+            if span.recorded:
+                _answered(span, scope, status)
+            span.end()
+
+
+def _answered(span: traces.Span, scope: Scope, status: int) -> None:
+    route = getattr(scope.get("route"), "path", None)
+    if route:
+        span.name(f"{scope['method']} {route}")
+        span.set({"http.route": route})
+    if order := tracecontext.doing().order:
+        span.set({traces.ORDER: order})
+    if status:
+        span.set({"http.response.status_code": status})
+    if status >= 500:
+        span.fail(str(status))
+
+
+def traced_client(upstream: str) -> aiohttp.ClientMiddlewareType:
+    """`ClientSession(middlewares=(traced_client("order"), …))`: around each attempt; the callee's span is a child of it."""
+
+    async def attempt(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        doing = tracecontext.doing()
+        asked: traces.Attributes = {
+            "http.request.method": request.method,
+            "server.address": request.url.host or "",
+            "server.port": request.url.port or 0,
+            "url.full": str(request.url),
+        }
+        parent = request.headers.get("traceparent") or doing.traceparent
+        span = traces.start(f"{request.method} {upstream}", SpanKind.CLIENT, parent, asked)
+        if span.traceparent:
+            request.headers["traceparent"] = span.traceparent
+        try:
+            response = await handler(request)
+            span.set({"http.response.status_code": response.status})
+            if response.status >= 400:
+                span.fail(str(response.status))
+            return response
+        except BaseException as error:
+            span.fail(type(error).__name__, str(error))
+            raise
+        finally:
+            if span.recorded and doing.order:
+                span.set({traces.ORDER: doing.order})
+            span.end()
+
+    return attempt
