@@ -1,5 +1,7 @@
 """The entry point of every service: settings → build → run."""
 
+import common.telemetry.lean  # noqa: F401, I001  # first: see there
+
 import argparse
 import os
 import sys

@@ -1,3 +1,5 @@
+"""One order is one trace: what a span says, when it is kept, and what goes on under it."""
+
 import json
 from collections.abc import Iterator
 from pathlib import Path
