@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "verify.verify",
     "audit": "audit.app",
     "trace": "trace.trace",
+    "logs": "logs.logs",
     "log": "log.app",
     "state": "state.state",
     "replay": "state.replay",

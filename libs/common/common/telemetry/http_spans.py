@@ -4,12 +4,17 @@ A trace begins where a request comes in from outside. Between services there are
 trace of every heartbeat.
 """
 
+import time
+
 import aiohttp
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import tracecontext
 from common.telemetry import traces
 from common.telemetry.traces import SpanKind
+
+_log = structlog.get_logger("request")
 
 
 class TracedServer:
@@ -24,10 +29,10 @@ class TracedServer:
             await self._app(scope, receive, send)
             return
         method = scope["method"]
-        asked = {"http.request.method": method, "url.path": scope["path"], "url.scheme": scope["scheme"]}
+        asked = {"http.request.method": method, "url.scheme": scope["scheme"]}
         span = traces.start(method, SpanKind.SERVER, tracecontext.sent(scope), asked, root=self._edge)
         tracecontext.enter(tracecontext.decide(scope, span.traceparent or tracecontext.new()))
-        status = 0
+        begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -41,16 +46,20 @@ class TracedServer:
             span.fail(type(error).__name__)
             raise
         finally:
+            route = str(getattr(scope.get("route"), "path", ""))
             if span.recorded:
-                _answered(span, scope, status)
+                _answered(span, scope, route, status)
             span.end()
+            tell = _log.info if self._edge and method not in ("GET", "HEAD") else _log.debug
+            took = round((time.perf_counter() - begun) * 1000, 1)
+            tell("answered", method=method, route=route, status=status, ms=took)
 
 
-def _answered(span: traces.Span, scope: Scope, status: int) -> None:
-    route = getattr(scope.get("route"), "path", None)
+def _answered(span: traces.Span, scope: Scope, route: str, status: int) -> None:
+    """The path only where there is such a route: what a stranger writes there otherwise is nothing to keep."""
     if route:
         span.name(f"{scope['method']} {route}")
-        span.set({"http.route": route})
+        span.set({"http.route": route, "url.path": scope["path"]})
     if order := tracecontext.doing().order:
         span.set({traces.ORDER: order})
     if status:

@@ -22,6 +22,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from common import tracecontext
+from common.telemetry.masking import masked
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -105,7 +106,7 @@ class Span:
         """It went wrong: `kind` is a class of errors, or a status."""
         if self._recorded is not None:
             self._recorded.set_attribute("error.type", kind)
-            self._recorded.set_status(StatusCode.ERROR, detail or None)
+            self._recorded.set_status(StatusCode.ERROR, masked(detail) or None)
 
     def end(self) -> None:
         if self._recorded is not None:
