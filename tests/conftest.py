@@ -4,10 +4,11 @@ import os
 
 import pytest
 
+from deploy.observability import prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
 
-NEEDS = {"kafka": java.find, "redis": redis.find}
+NEEDS = {"kafka": java.find, "redis": redis.find, "prometheus": prometheus.find}
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts what needs it

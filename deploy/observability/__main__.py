@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.observability import reference
+from deploy.observability.dashboards import board
+from deploy.observability.dashboards.boards import BOARDS
+from deploy.observability.rules import alerts, rule, slos
 
 ROOT = Path(__file__).parents[2]
+FILES = "deploy/helm/orderly/files"  # the chart takes them from there, and so does make observe
 
 
 def made() -> Mapping[str, str]:
     """By path: what each file has to be."""
-    return {"docs/metrics.md": reference.page()}
+    dashboards = {f"{FILES}/dashboards/{name}.json": board.render(it) for name, it in BOARDS.items()}
+    rules = {
+        f"{FILES}/rules/{name}.yaml": rule.render(it.groups()) for name, it in (("slos", slos), ("alerts", alerts))
+    }
+    return {"docs/metrics.md": reference.page(), **dashboards, **rules}
 
 
 def differing() -> list[str]:

@@ -11,7 +11,8 @@ HEAD = """# Metrics
 
 Made by `make observability` from [telemetry/metrics.py](../libs/common/common/telemetry/metrics.py). Every process shows its
 own on `/metrics` of its plain port (`orderly status`), in OpenMetrics with exemplars where that is asked for;
-`orderly audit --metrics-port` shows those of the laws. Beside them are the usual ones of the Python client: `process_…`, `python_…`.
+`orderly audit --metrics-port` shows those of the laws. Beside them are the usual ones of the Python client: `process_…` and
+`python_…`.
 
 Whoever scrapes adds `job`, which is the name of the service, and `instance`, which tells its processes apart.
 
