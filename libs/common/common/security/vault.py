@@ -71,6 +71,7 @@ class Vault:
     def __init__(self, path: Path, master: MasterFile) -> None:
         self._path = path
         self._master = master
+        self._masters: dict[str, Master] = {}  # as the file had them when one was last missing here
         self._reading, self._writing = threading.Lock(), threading.Lock()
         with self._explained():
             self._writer = _connect(path)
@@ -169,7 +170,9 @@ class Vault:
 
     def _unwrapped(self, row: Row) -> Cipher:
         customer, id, name, wrapped = row
-        master = next((it for it in self._master.read() if it.id == name), None)
+        if name not in self._masters:
+            self._masters = {it.id: it for it in self._master.read()}
+        master = self._masters.get(name)
         if master is None:
             raise Unavailable(f"{self._path}: wrapped by master key {name}, which is not there; restore it")
         try:

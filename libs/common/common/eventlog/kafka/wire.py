@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 from kafka import errors
+from kafka.future import Future
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.wakeup_notifier import WakeupNotifier
@@ -18,6 +19,7 @@ from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest, Met
 
 from common.errors import LogError, Unavailable
 from common.eventlog.kafka.connection import KafkaConnection
+from common.eventlog.kafka.polling import StandingSelector
 
 T = TypeVar("T")
 Node = int | str
@@ -46,7 +48,9 @@ class Wire:
         manner = connection.client()
         self._connection = connection
         self._beside = beside
-        self._net: NetworkSelector = beside._net if beside else NetworkSelector(client_id=name)
+        self._net: NetworkSelector = (
+            beside._net if beside else NetworkSelector(client_id=name, selector=StandingSelector)
+        )
         self._news = WakeupNotifier(self._net)
         self._manager = KafkaConnectionManager(
             self._net,
@@ -64,12 +68,28 @@ class Wire:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Drive the loop until `work` is done. Raises `Unavailable` for what may pass, LogError for what will not."""
         try:
-            result: T = self._net.run(work)
+            return self._drive(work)
         except errors.RetriableError as error:
             raise Unavailable(f"{self._connection.bootstrap}: {error!r}; try again later") from None
         except errors.KafkaError as error:
             raise LogError(f"{self._connection.bootstrap} refuses: {error!r}") from None
-        return result
+
+    def _drive(self, work: Coroutine[Any, Any, T]) -> T:
+        """The loop's own `run` is for any thread, and so wakes itself through a socket."""
+        outcome: Future = Future()
+
+        async def drive() -> None:
+            try:
+                outcome.success(await work)
+            except BaseException as error:
+                outcome.failure(error)
+
+        self._net.call_soon(drive)
+        self._net.poll(future=outcome)
+        if outcome.exception is not None:
+            raise outcome.exception
+        value: T = outcome.value
+        return value
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """It goes on whenever the loop is driven."""
@@ -174,7 +194,7 @@ class Wire:
 
     def close(self) -> None:
         self._closed = True
-        self._net.run(self._close)
+        self._drive(self._close())
         if self._beside is None:
             self._net.close()
 
