@@ -28,6 +28,8 @@ class Settings(Listening):
     oidc_audience: str = "orderly"
     rate_limit: bool = True
     redis_url: str = ""
+    redis_ca_file: Path | None = None
+    redis_password_file: Path | None = None
     cache_urls: str = ""
     catalog_reads: str = "read-through"
     catalog_writes: str = "write-through"
