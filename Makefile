@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench observability lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench observe observability lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ faults: $(DEV) ## Seeded trouble under a constant load, on every platform, and h
 
 soak: $(DEV) ## Seed after seed for SOAK_MINUTES, until a law breaks
 	.venv/bin/python -m tests.faults --engine $(ENGINE) --minutes $(SOAK_MINUTES) $(ARGS)
+
+observe: $(NEEDED) ## The platform under a load, with a real Prometheus and a real Jaeger beside it, until Ctrl-C
+	@.venv/bin/python -m deploy.observability.observe --engine $(ENGINE) $(ARGS)
 
 bench: $(RUNTIME) ## Measure what an order costs here: the tables of bench/README.md, in about twelve minutes
 	@.venv/bin/python bench/embedded.py $(ARGS)
