@@ -19,7 +19,7 @@ from common.projector import Projector
 from common.readmodel import Bell
 from common.readmodel.redis import RedisReadModel, RedisView
 from common.runtime import Loop
-from common.security.identity import Identity
+from common.security.identity import CUSTOMER, Identity
 from common.sender import Sender
 from common.testing.eventually import eventually
 from common.testing.histories import History
@@ -36,7 +36,7 @@ from orderly.backing.private import RedisServer
 pytestmark = pytest.mark.redis
 
 ORDER = json.dumps({"lines": [{"sku": "tea", "quantity": 1}], "payment_token": "tok_ok"}).encode()
-ALICE = Identity("alice")
+ALICE = Identity("alice", frozenset({CUSTOMER}))
 WITHIN = 60.0
 
 
@@ -87,7 +87,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     queries = Queries(view, log)
     vault = vault_in(tmp_path)
     catalog = Catalog(view, Upstream("inventory", "http://127.0.0.1:9"))
-    app = api.build(Placing(queries, catalog, Sender("order", log, system_clock), vault), queries, vault)
+    app = api.build(Placing(queries, catalog, Sender("order", log, system_clock), vault, system_clock), queries, vault)
     for loop in loops:
         loop.start()
     await asyncio.to_thread(eventually, lambda: projector.whole, within=WITHIN)

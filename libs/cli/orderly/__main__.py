@@ -31,7 +31,6 @@ COMMANDS = {
     "certs": "certs.app",
     "keys": "keys.app",
     "kafka": "kafka.app",
-    "redis": "redis.app",
     "customer": "customer.app",
     "bench": "bench.bench",
 }

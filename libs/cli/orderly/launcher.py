@@ -128,11 +128,9 @@ def _unless_beaten(ours: subprocess.Popen[bytes] | None, run: Run) -> subprocess
 def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
     """What to start, when all that it needs is there. Raises Failure."""
     wanted.check()
-    shape = replace(
-        wanted, engine=keeping.chosen(folder, wanted.engine), secure=wanted.secure or keeping.secured(folder)
-    )
+    shape = replace(wanted, engine=keeping.chosen(folder, wanted.engine))
     backing.find(shape, tell)
-    keeping.claim(folder, shape)
+    keeping.claim(folder, shape.engine)
     for key in (folder.master_key, folder.audit_key):
         MasterFile(key).make()
     return shape

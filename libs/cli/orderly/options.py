@@ -12,7 +12,7 @@ Data = Annotated[
     typer.Option("--data", metavar="DIR", help="The data folder. Default: $ORDERLY_DATA, else in your data home."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a script.")]
-Who = Annotated[str, typer.Option("--as", metavar="NAME", help="Who asks: alice, bob, operator, customer-….")]
+Who = Annotated[str, typer.Option("--as", metavar="NAME", help="Who asks: alice, bob, operator, auditor, customer-….")]
 
 
 Engine = Annotated[
@@ -27,10 +27,6 @@ Brokers = Annotated[
     int, typer.Option("--brokers", metavar="1|3", help="Kafka nodes, where no KAFKA_BOOTSTRAP names others.")
 ]
 Durable = Annotated[bool, typer.Option("--durable", help="Our Kafka writes to disk before it acknowledges.")]
-Secure = Annotated[
-    bool,
-    typer.Option("--secure", help="Our Kafka and Redis: TLS, and for each service no more than it needs. For good."),
-]
 Scale = Annotated[
     list[str] | None,
     typer.Option(

@@ -5,7 +5,6 @@
     Problem                  as it says
     Unavailable              503, Retry-After
     router and framework     404, 405 (Allow) ..., by their status
-    RequestValidationError   422, naming fields that the schema knows, never their values
     anything else            500 and a log record; the caller learns the trace id only
 """
 
@@ -15,8 +14,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -64,9 +62,9 @@ class Problem(OrderlyError):
         )
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Make every error of this application a problem."""
-    for kind in (OrderlyError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+    for kind in (OrderlyError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -88,8 +86,6 @@ def of(error: Exception) -> Problem:
         case HTTPException(status_code=status) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             phrase = HTTPStatus(status).phrase
             return Problem(status, phrase.lower().replace(" ", "-"), _GENERAL.get(status, f"{phrase}."), error.headers)
-        case RequestValidationError():
-            return invalid(error.errors())
         case ClientDisconnect():
             return Problem(400, "disconnected", "The caller left before its request was complete.")
         case _:

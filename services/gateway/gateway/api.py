@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request, Response
 
 from common import problems
+from common.security.identity import caller_of
 from gateway import oauth, openapi
 from gateway.admission import Admission
 from gateway.issuer import DemoIssuer
@@ -19,7 +20,7 @@ def build(admission: Admission, proxy: Proxy, issuer: DemoIssuer | None, token_u
     for route in ROUTES:
         app.add_api_route(
             route.path,
-            _endpoint(route, admission, proxy),
+            _endpoint(route, proxy),
             methods=[route.method],
             response_model=None,
             **openapi.of_route(route),
@@ -27,12 +28,12 @@ def build(admission: Admission, proxy: Proxy, issuer: DemoIssuer | None, token_u
     if issuer is not None:
         oauth.add(app, issuer, admission)
     openapi.add(app, token_url)
+    admission.guard(app)
     return app
 
 
-def _endpoint(route: Route, admission: Admission, proxy: Proxy) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(route: Route, proxy: Proxy) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        caller = await admission.admit(request, route.roles)
-        return await proxy.forward(route, request, caller)
+        return await proxy.forward(route, request, caller_of(request))
 
     return endpoint

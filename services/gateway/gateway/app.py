@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from common import faults, redis_url
+from common import faults
 from common.cache import Loaded, reading, writing
 from common.cache.lifetime import Lifetime
 from common.cache.loader import Loader
@@ -18,7 +18,7 @@ from common.resilience.policy import Policy
 from common.runtime import Process
 from common.security.credentials import Credentials
 from common.security.hop import Minter
-from common.security.identity import CUSTOMER, Identity
+from common.security.identity import Identity
 from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
@@ -34,7 +34,7 @@ from gateway.shedding import Edge
 
 REQUESTS_A_SECOND = 100.0  # for each caller
 REQUESTS_AT_ONCE = 200
-OURSELVES = Identity("service:gateway", frozenset({CUSTOMER}))
+OURSELVES = Identity("service:gateway")
 
 
 def build(settings: Settings) -> Process:
@@ -57,18 +57,19 @@ def build(settings: Settings) -> Process:
     catalog = _catalog(settings, upstreams[INVENTORY], edges.get(INVENTORY), minter)
     proxy = Proxy(upstreams, edges, minter, catalog)
     background = (*background, *((catalog.start,) if catalog else ()))
+    regions = frozenset(filter(None, settings.regions.replace(" ", "").split(",")))
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
-        app = api.build(Admission(verifier, limit), proxy, None, settings.oidc_issuer)
+        app = api.build(Admission(verifier, limit, regions), proxy, None, settings.oidc_issuer)
         drain = (proxy.close, *close_limit, outside.close)
         return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
     url = settings.gateway_url.rstrip("/")
     key = load_key(settings.data / GATEWAY / "issuer.pem")
     verifier = Verifier(OwnKeys([key]), url, settings.oidc_audience, system_clock)
     issuer = DemoIssuer(url, settings.oidc_audience, key, system_clock)
-    app = api.build(Admission(verifier, limit), proxy, issuer, f"{url}/oauth/token")
+    app = api.build(Admission(verifier, limit, regions), proxy, issuer, f"{url}/oauth/token")
     return Process(
         GATEWAY, health, credentials, app, context, (), background, (proxy.close, *close_limit), switches=switches
     )
@@ -91,16 +92,10 @@ def _limit(settings: Settings) -> tuple[Limit | None, Sequence[Callable[[], Awai
     local = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic)
     if not settings.redis_url:
         return local, ()
-    (url,) = _redis(settings, settings.redis_url)
     from gateway.shared_limit import SharedLimit  # here, because without Redis nobody needs its client
 
-    shared = SharedLimit(url, local)
+    shared = SharedLimit(settings.redis_url, local)
     return shared, (shared.close,)
-
-
-def _redis(settings: Settings, urls: str) -> Sequence[str]:
-    files = {"ca_file": settings.redis_ca_file, "password_file": settings.redis_password_file}
-    return [redis_url.complete(url, **files) for url in urls.split(",") if url]
 
 
 def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None, minter: Minter) -> Catalog | None:
@@ -120,7 +115,7 @@ def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None, minter:
         return await catalog.load(path)
 
     lifetime = Lifetime(fresh=settings.catalog_fresh_ms, negative=settings.catalog_fresh_ms)
-    urls = _redis(settings, settings.cache_urls or settings.redis_url)
+    urls = [url for url in (settings.cache_urls or settings.redis_url).split(",") if url]
     loader = Loader(open_cache(urls, "orderly:catalog:", lifetime), load, lifetime)
     catalog = Catalog(
         read("catalog", loader),

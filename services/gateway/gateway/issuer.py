@@ -13,17 +13,17 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from common.clock import SECOND, Clock
-from common.security.identity import CUSTOMER, OPERATOR
+from common.security.identity import AUDITOR, CUSTOMER, OPERATOR
 from common.security.tokens import LONGEST_LIFE
 
-_client = re.compile(r"alice|bob|operator|customer-[A-Za-z0-9._-]{1,64}").fullmatch
+_client = re.compile(r"alice|bob|operator|auditor|customer-[A-Za-z0-9._-]{1,64}").fullmatch
 
 
 def role_of(client: str) -> str | None:
     """What a demo client may do; None: there is no such client."""
     if _client(client) is None:
         return None
-    return OPERATOR if client == OPERATOR else CUSTOMER
+    return client if client in (OPERATOR, AUDITOR) else CUSTOMER
 
 
 class DemoIssuer:

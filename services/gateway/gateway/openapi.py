@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from common.contracts import api
 from common.parameters import LONGEST_WAIT
 from common.problems import MEDIA_TYPE
+from common.security import policy
 from gateway.routes import ROUTES, Route
 
 _SHAPES = "#/components/schemas/"
@@ -36,7 +37,7 @@ def of_route(route: Route) -> dict[str, Any]:
         answers[304] = {}
     extra: dict[str, Any] = {
         "parameters": list(_parameters(route)),
-        "security": [{"oauth": [role]} for role in sorted(route.roles)],
+        "security": [{"oauth": [role]} for role in policy.roles_for(route.name)],
     }
     if route.body:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _shape(route.body)}}}
@@ -144,7 +145,7 @@ def add(app: FastAPI, token_url: str) -> None:
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template=_SHAPES + "{model}",
     )
-    roles = {role: f"what a {role} may do" for route in ROUTES for role in route.roles}
+    roles = {role: f"what a {role} may do" for role in policy.ROLES}
     oauth = {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": token_url, "scopes": roles}}}
     described = app.openapi()
     described["components"] = {"schemas": shapes["$defs"], "securitySchemes": {"oauth": oauth}}

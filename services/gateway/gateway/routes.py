@@ -1,6 +1,7 @@
-"""The public API as a table: who serves each call, who may make it, what it takes besides its path, and how it answers.
+"""The public API as a table: who serves each call, what it takes besides its path, and how it answers.
 
-Everything else is derived from it: the served routes, OpenAPI, and the tests that go through all of them.
+Everything else is derived from it: the served routes, OpenAPI, and the tests that go through all of them. Who may make a call
+is told by the policies, under its name (common/security/policy).
 """
 
 from collections.abc import Mapping
@@ -9,25 +10,19 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from common.contracts import api
-from common.security.identity import CUSTOMER, OPERATOR
 from common.topology import INVENTORY, ORDER, PAYMENT
-
-CUSTOMERS = frozenset({CUSTOMER})
-OPERATORS = frozenset({OPERATOR})
-EVERYBODY = CUSTOMERS | OPERATORS  # everybody with a token; whose orders one sees is the order service's decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`keyed`: an Idempotency-Key is required. `waits`: Prefer: wait=N. `paged`: limit and cursor. `tagged`: ETag.
-    `repeatable`: asking twice does what asking once does, even without a key."""
+    """`name`: its action in the policies. `keyed`: an Idempotency-Key is required. `waits`: Prefer: wait=N. `paged`: limit and
+    cursor. `tagged`: ETag. `repeatable`: asking twice does what asking once does, even without a key."""
 
     name: str
     summary: str
     method: str
     path: str
     upstream: str
-    roles: frozenset[str]
     answers: Mapping[int, type[BaseModel]]
     refusals: frozenset[int] = frozenset()
     body: type[BaseModel] | None = None
@@ -54,7 +49,6 @@ ROUTES = (
         method="POST",
         path="/v1/orders",
         upstream=ORDER,
-        roles=CUSTOMERS,
         answers={202: api.Order, 200: api.Order},
         refusals=frozenset({409}),
         body=api.PlaceOrderBody,
@@ -67,7 +61,6 @@ ROUTES = (
         method="GET",
         path="/v1/orders",
         upstream=ORDER,
-        roles=EVERYBODY,
         answers={200: api.OrderPage},
         paged=True,
     ),
@@ -77,7 +70,6 @@ ROUTES = (
         method="GET",
         path="/v1/orders/{order_id}",
         upstream=ORDER,
-        roles=EVERYBODY,
         answers={200: api.DeliveredOrder},
         tagged=True,
     ),
@@ -87,7 +79,6 @@ ROUTES = (
         method="GET",
         path="/v1/orders/{order_id}/timeline",
         upstream=ORDER,
-        roles=EVERYBODY,
         answers={200: api.Timeline},
     ),
     Route(
@@ -96,7 +87,6 @@ ROUTES = (
         method="GET",
         path="/v1/orders/{order_id}/stream",
         upstream=ORDER,
-        roles=EVERYBODY,
         answers={},
         streamed=True,
     ),
@@ -106,7 +96,6 @@ ROUTES = (
         method="POST",
         path="/v1/orders/{order_id}/cancellation",
         upstream=ORDER,
-        roles=CUSTOMERS,
         answers={202: api.Order, 200: api.Order},
         refusals=frozenset({409}),
         waits=True,
@@ -117,7 +106,6 @@ ROUTES = (
         method="GET",
         path="/v1/products",
         upstream=INVENTORY,
-        roles=EVERYBODY,
         answers={200: api.ProductPage},
         paged=True,
     ),
@@ -127,7 +115,6 @@ ROUTES = (
         method="GET",
         path="/v1/products/{sku}",
         upstream=INVENTORY,
-        roles=EVERYBODY,
         answers={200: api.Product},
         tagged=True,
     ),
@@ -137,7 +124,6 @@ ROUTES = (
         method="PUT",
         path="/v1/products/{sku}",
         upstream=INVENTORY,
-        roles=OPERATORS,
         answers={200: api.Product, 202: api.ProductAccepted},
         body=api.ProductBody,
     ),
@@ -147,7 +133,6 @@ ROUTES = (
         method="POST",
         path="/v1/products/{sku}/receipts",
         upstream=INVENTORY,
-        roles=OPERATORS,
         answers={200: api.Product, 202: api.ProductAccepted},
         refusals=frozenset({409}),
         body=api.ReceiptBody,
@@ -159,7 +144,6 @@ ROUTES = (
         method="GET",
         path="/v1/payments/{order_id}",
         upstream=PAYMENT,
-        roles=EVERYBODY,
         answers={200: api.Payment},
         tagged=True,
     ),

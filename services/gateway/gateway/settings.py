@@ -13,6 +13,8 @@ class Settings(Listening):
     only queue. `edge_certificate` and `edge_key` make its own API HTTPS; without them it is plain, for loopback or behind an
     ingress.
 
+    `regions`: those from which orders are taken, separated by commas; everywhere without.
+
     `redis_url`: what several gateways share, limits and the cache, is there; without it each has its own. `cache_urls`: several
     Redis for the cache alone, separated by commas. `catalog_reads` and `catalog_writes`: the cache's strategies, or `off`."""
 
@@ -26,10 +28,9 @@ class Settings(Listening):
     inventory_policy: str = ""
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
+    regions: str = ""
     rate_limit: bool = True
     redis_url: str = ""
-    redis_ca_file: Path | None = None
-    redis_password_file: Path | None = None
     cache_urls: str = ""
     catalog_reads: str = "read-through"
     catalog_writes: str = "write-through"

@@ -1,53 +1,44 @@
 """The inventory service's HTTP API: each route says what it takes, whom it serves, and which status an answer has."""
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from common import json_body, parameters, problems, tracecontext
+from common import json_body, parameters, tracecontext
 from common.consistency import Asked, Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
 from common.resilience import deadline
-from common.respond import as_json, versioned
-from common.security import audit
-from common.security.identity import Caller, Identity
+from common.respond import application, as_json, versioned
+from common.security.identity import caller_of
 from inventory.changes import Changes
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
 
 
-def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
-    app = FastAPI(title="inventory", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    problems.install(app)
-    deadline.install(app)
-
-    @app.get("/v1/products")
-    async def page(request: Request, caller: Caller) -> Response:
+def build(stocking: Stocking, queries: Queries, changes: Changes) -> Starlette:
+    async def page(request: Request) -> Response:
         found = await queries.page(parameters.cursor(request), parameters.limit(request), Asked.by(request))
         return as_json(found, headers={"Cache-Control": "private, max-age=1"})
 
-    @app.get("/v1/products/{sku}")
-    async def show(request: Request, caller: Caller) -> Response:
+    async def show(request: Request) -> Response:
         view = await queries.product(parameters.sku(request), Asked.by(request))
         return versioned(request, shown(view), view.version, "private, max-age=1")
 
-    @app.put("/v1/products/{sku}")
-    async def put(request: Request, caller: Caller) -> Response:
-        _only_operators(caller)
+    async def put(request: Request) -> Response:
+        caller = caller_of(request)
         sku = parameters.sku(request)
         body = await json_body.parse(request, ProductBody)
         return await _done(sku, await stocking.put(sku, body, caller, tracecontext.of(request.scope)))
 
-    @app.post("/v1/products/{sku}/receipts")
-    async def receive(request: Request, caller: Caller) -> Response:
-        _only_operators(caller)
+    async def receive(request: Request) -> Response:
+        caller = caller_of(request)
         sku = parameters.sku(request)
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, ReceiptBody)
         return await _done(sku, await stocking.receive(sku, body, key, caller, tracecontext.of(request.scope)))
 
-    @app.get("/internal/catalog/changes")
-    async def follow(caller: Caller) -> Response:
+    async def follow(request: Request) -> Response:
         stream = changes.stream()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -65,10 +56,14 @@ def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
             return as_json({"sku": sku}, 202, headers)
         return as_json(shown(view), 200, {**headers, "ETag": f'"{view.version}"'})
 
+    app = application(
+        {
+            "GET /v1/products": page,
+            "GET /v1/products/{sku}": show,
+            "PUT /v1/products/{sku}": put,
+            "POST /v1/products/{sku}/receipts": receive,
+            "GET /internal/catalog/changes": follow,
+        }
+    )
+    deadline.install(app)
     return app
-
-
-def _only_operators(caller: Identity) -> None:
-    if not caller.is_operator:
-        audit.denied(caller.subject, "products", "only an operator may change them")
-        raise Problem(403, "forbidden", "Only an operator may do this.")

@@ -5,66 +5,64 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from common import json_body, parameters, problems, tracecontext
+from common import json_body, parameters, tracecontext
 from common.consistency import Asked
 from common.contracts.api import PlaceOrderBody
 from common.errors import Unavailable
 from common.resilience import deadline
-from common.respond import as_json, versioned
-from common.security.identity import Caller
+from common.respond import application, as_json, versioned
+from common.security import policy
+from common.security.identity import Identity, caller_of
 from common.security.vault import Vault
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
-from order.queries import Queries, delivery, shown
+from order.queries import Queries, delivery, shown, thing
 
 LONGEST_STREAM = 300.0  # seconds; a client that wants more connects again
 HEARTBEAT = 10.0
 LOOK_AGAIN = 0.5
 
 
-def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
-    app = FastAPI(title="order", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    problems.install(app)
-    deadline.install(app)
-
-    @app.post("/v1/orders", status_code=202)
-    async def place(request: Request, caller: Caller) -> Response:
+def build(placing: Placing, queries: Queries, vault: Vault) -> Starlette:
+    async def place(request: Request) -> Response:
+        caller = caller_of(request)
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, PlaceOrderBody)
         accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), Asked.by(request).token)
         return await _outcome(accepted, parameters.wait(request.headers))
 
-    @app.get("/v1/orders")
-    async def page(request: Request, caller: Caller) -> Response:
+    async def page(request: Request) -> Response:
+        caller = caller_of(request)
         return as_json(
             await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), Asked.by(request))
         )
 
-    @app.get("/v1/orders/{order_id}")
-    async def show(request: Request, caller: Caller) -> Response:
-        view = await _own(request, caller)
-        told = delivery(view, vault)
+    async def show(request: Request) -> Response:
+        caller = caller_of(request)
+        view = await _own(request, caller, "show_order")
+        told = delivery(view, caller, vault)
         tag = (
             f"{view.version}-erased" if told and told["erased"] else str(view.version)
         )  # not the copy that a client still has
         return versioned(request, {**shown(view), "delivery": told}, tag, "private, no-cache")
 
-    @app.get("/v1/orders/{order_id}/timeline")
-    async def timeline(request: Request, caller: Caller) -> Response:
-        view = await _told(request, caller)
+    async def timeline(request: Request) -> Response:
+        caller = caller_of(request)
+        view = await _told(request, caller, "show_timeline")
         return as_json({"order_id": view.order_id, "entries": await queries.timeline(view.order_id)})
 
-    @app.get("/v1/orders/{order_id}/stream")
-    async def stream(request: Request, caller: Caller) -> Response:
-        view = await _told(request, caller)
+    async def stream(request: Request) -> Response:
+        caller = caller_of(request)
+        view = await _told(request, caller, "stream_timeline")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(queries, view.order_id), media_type="text/event-stream", headers=headers)
 
-    @app.post("/v1/orders/{order_id}/cancellation", status_code=202)
-    async def cancel(request: Request, caller: Caller) -> Response:
+    async def cancel(request: Request) -> Response:
+        caller = caller_of(request)
         parameters.optional_idempotency_key(request)  # the order itself makes a repeated cancellation one
         order_id = parameters.order_id(request)
         accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope), Asked.by(request))
@@ -74,20 +72,20 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
                 refuse_if_too_late(view)  # it was confirmed before the cancellation was decided upon
         return answer
 
-    async def _own(request: Request, caller: Caller) -> OrderView:
-        """The caller's order; one that was accepted here and is not in the read model yet is shown as accepted."""
+    async def _own(request: Request, caller: Identity, action: str) -> OrderView:
+        """The order, for the caller to do that; what was accepted here and is in no read model yet is shown as accepted."""
         order_id = parameters.order_id(request)
         recent = await placing.known(order_id)
         asked = Asked.by(request)
-        if recent is not None and not asked.waits and caller.subject == recent.view.customer:
+        if recent is not None and not asked.waits and policy.allows(caller, action, thing(recent.view)):
             return recent.view
-        return await queries.order(order_id, caller, asked)
+        return await queries.order(order_id, caller, asked, action)
 
-    async def _told(request: Request, caller: Caller) -> OrderView:
-        """The caller's order, as soon as there is something to tell of it."""
-        view = await _own(request, caller)
+    async def _told(request: Request, caller: Identity, action: str) -> OrderView:
+        """The same, as soon as there is something to tell of it."""
+        view = await _own(request, caller, action)
         if view.version == 0 and (recent := await placing.known(view.order_id)) and recent.token:
-            return await queries.order(view.order_id, caller, Asked(recent.token))
+            return await queries.order(view.order_id, caller, Asked(recent.token), action)
         return view
 
     async def _outcome(accepted: Accepted, wait: int) -> Response:
@@ -102,6 +100,17 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
         headers["ETag"] = f'"{view.version}"'
         return as_json(shown(view), 200 if wait and view.final else 202, headers)
 
+    app = application(
+        {
+            "POST /v1/orders": place,
+            "GET /v1/orders": page,
+            "GET /v1/orders/{order_id}": show,
+            "GET /v1/orders/{order_id}/timeline": timeline,
+            "GET /v1/orders/{order_id}/stream": stream,
+            "POST /v1/orders/{order_id}/cancellation": cancel,
+        }
+    )
+    deadline.install(app)
     return app
 
 

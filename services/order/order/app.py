@@ -1,6 +1,6 @@
 """Wires the order service: the one place that knows which adapter stands behind which port."""
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from common import engine, faults, replay
 from common.clock import SECOND
@@ -29,11 +29,13 @@ def build(settings: Settings) -> Process:
     inventory = Upstream(INVENTORY, settings.inventory_url, policy, calls, platform.credentials)
     vault = Vault.of(settings)
 
-    def serve() -> FastAPI:
+    def serve() -> Starlette:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)
-        placing = Placing(queries, Catalog(view, inventory), sender, vault, alone=settings.api_replicas == 1)
+        placing = Placing(
+            queries, Catalog(view, inventory), sender, vault, platform.clock, alone=settings.api_replicas == 1
+        )
         return api.build(placing, queries, vault)
 
     patience = Patience(settings.reserve_seconds * SECOND, settings.authorize_seconds * SECOND)

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from common import tracecontext
+from common.clock import Clock
 from common.codec import encode
 from common.consistency import AT_ONCE, Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
@@ -24,12 +25,13 @@ from common.contracts.money import LARGEST_AMOUNT, Money
 from common.contracts.order import Line, PlaceOrder, RequestCancellation
 from common.errors import Unavailable
 from common.problems import Problem
+from common.security import policy
 from common.security.identity import Identity
 from common.security.vault import Cipher, Vault
 from common.sender import Sender
 from order.catalog import Catalog
 from order.projection import OrderView
-from order.queries import Queries
+from order.queries import Queries, thing
 from order.saga import CANCELLED_BY_CUSTOMER
 
 PRUNE_EVERY = 200  # acceptances
@@ -51,7 +53,9 @@ class Placing:
     """Of one process. What another has accepted, or this one before a restart, is known from the read model alone. `alone`:
     there is no other now."""
 
-    def __init__(self, queries: Queries, catalog: Catalog, sender: Sender, vault: Vault, *, alone: bool = True) -> None:
+    def __init__(
+        self, queries: Queries, catalog: Catalog, sender: Sender, vault: Vault, clock: Clock, *, alone: bool = True
+    ) -> None:
         self._queries = queries
         self._alone = alone
         self._caught_up = False
@@ -59,13 +63,15 @@ class Placing:
         self._catalog = catalog
         self._sender = sender
         self._vault = vault
+        self._clock = clock
         self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
         self._twins: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def place(
         self, body: PlaceOrderBody, key: str, caller: Identity, traceparent: str, token: Token | None
     ) -> Accepted:
-        """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it."""
+        """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it, 403
+        where the policies do not allow the order."""
         order_id = order_id_of(caller.subject, key)
         tracecontext.about(order_id)
         cipher = await self._vault.cipher(caller.subject)
@@ -89,12 +95,14 @@ class Placing:
         return Accepted(view, recent.token if recent else None)
 
     async def cancel(self, order_id: str, caller: Identity, traceparent: str, asked: Asked = AT_ONCE) -> Accepted:
-        """Raises Problem 404 for an order of somebody else, 409 when it is too late."""
+        """Raises Problem 404 for an order of somebody else, 409 when it is too late, 403 where the policies do not allow it."""
         known = await self.known(order_id)
         if known is None:  # another process may have accepted it a moment ago
             known = Accepted(await self._queries.order(order_id, caller, asked), None)
-        if not caller.may_see(known.view.customer, f"order {order_id}"):
+        order = thing(known.view)
+        if not policy.permits(caller, "show_order", order):
             raise Problem(404, "order-not-found", "There is no such order.")
+        policy.demand(caller, "cancel_order", order, now=self._clock())
         refuse_if_too_late(known.view)
         if known.view.final:
             return known
@@ -126,6 +134,7 @@ class Placing:
         token: Token | None,
     ) -> Accepted:
         lines = await self._priced(body, token)
+        policy.demand(caller, "place_order", policy.Order(order_id, caller.subject, total_of(lines).amount))
         card = cipher.seal(body.payment_token, order_id, PAYMENT_TOKEN)
         delivery = cipher.seal(body.delivery.model_dump_json(), order_id, DELIVERY) if body.delivery else None
         command = PlaceOrder(order_id, caller.subject, lines, card, fingerprint, delivery)

@@ -16,6 +16,7 @@ from common.eventlog import EventLog, Stored
 from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
+from common.security import policy
 from common.security.identity import Identity
 from common.security.vault import Erased, Vault
 from order import timeline
@@ -36,9 +37,15 @@ def shown(view: OrderView) -> dict[str, Any]:
     }
 
 
-def delivery(view: OrderView, vault: Vault) -> dict[str, Any] | None:
-    """Where it goes, opened for whoever may see the order. What was erased is shown as such, for good."""
-    if view.delivery is None:
+def thing(view: OrderView) -> policy.Order:
+    """As the policies see it."""
+    return policy.Order(view.order_id, view.customer, view.total.amount, view.created_at)
+
+
+def delivery(view: OrderView, caller: Identity, vault: Vault) -> dict[str, Any] | None:
+    """Where it goes, opened for who may read that; nothing for who may see the order alone. What was erased is shown as such,
+    for good."""
+    if view.delivery is None or not policy.allows(caller, "read_delivery", thing(view)):
         return None
     try:
         return {**msgspec.json.decode(vault.unseal(view.delivery, view.order_id, DELIVERY)), "erased": False}
@@ -54,16 +61,19 @@ class Queries:
         self._log = log
         self._freshness = Freshness(topology.ORDER, view, log)
 
-    async def order(self, order_id: str, caller: Identity, asked: Asked = AT_ONCE) -> OrderView:
-        """Another process may have accepted it a moment ago: unless an eventual answer will do, that there is no such order
-        is said only after all that the log has was read."""
+    async def order(
+        self, order_id: str, caller: Identity, asked: Asked = AT_ONCE, action: str = "show_order"
+    ) -> OrderView:
+        """For this action. Another process may have accepted it a moment ago: unless an eventual answer will do, that there is
+        no such order is said only after all that the log has was read."""
         await self.caught_up(asked, order_id)
         found = await self.find(order_id)
-        hidden = found is None or not caller.concerns(found.customer)  # another's takes as long as none
-        if hidden and asked.level is Level.SESSION:
+        if found is not None and policy.allows(caller, action, thing(found)):
+            return found
+        if asked.level is Level.SESSION:  # another's takes as long as none
             await self.caught_up(Asked(level=Level.STRONG), order_id)
             found = await self.find(order_id)
-        if found is None or not caller.may_see(found.customer, f"order {order_id}"):
+        if found is None or not policy.permits(caller, action, thing(found)):
             raise Problem(404, "order-not-found", "There is no such order.")
         return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common import topology
+from common.clock import HOUR
 from common.consistency import Asked, Level, Token
 from common.contracts.api import PlaceOrderBody
 from common.contracts.money import Money
@@ -17,7 +18,7 @@ from common.processor import Processor
 from common.projector import Projector
 from common.readmodel.memory import MemoryReadModel
 from common.security import audit
-from common.security.identity import OPERATOR, Identity
+from common.security.identity import CUSTOMER, OPERATOR, Identity
 from common.sender import Sender
 from common.testing.eventually import eventually
 from common.testing.vaults import vault_in
@@ -28,7 +29,8 @@ from order.placing import Placing
 from order.projection import OrderProjection
 from order.queries import Queries
 
-ALICE, BOB, OPERATORS = Identity("alice"), Identity("bob"), Identity("operator", frozenset({OPERATOR}))
+ALICE, BOB = Identity("alice", frozenset({CUSTOMER})), Identity("bob", frozenset({CUSTOMER}))
+OPERATOR_HERSELF = Identity("operator", frozenset({OPERATOR}))
 
 
 class Prices(Catalog):
@@ -53,8 +55,10 @@ class World:
         model = MemoryReadModel()
         self.queries = Queries(model.view(), self.log)
         sender, vault = Sender("order", self.log, lambda: self.now), vault_in(folder)
-        self.placing = Placing(self.queries, Prices(), sender, vault)
-        self.replicas = [Placing(self.queries, Prices(), sender, vault, alone=False) for _ in range(2)]
+        self.placing = Placing(self.queries, Prices(), sender, vault, lambda: self.now)
+        self.replicas = [
+            Placing(self.queries, Prices(), sender, vault, lambda: self.now, alone=False) for _ in range(2)
+        ]
         group = topology.processor_group("order")
         consumer = self.log.consumer("order.commands", group=group, member="0")
         self._processor = Processor(BEHAVIOUR, self.log, consumer, lambda: self.now)
@@ -233,7 +237,23 @@ async def test_nobody_cancels_somebody_elses_order(world: World) -> None:
     order_id = await place(world, body())
     with pytest.raises(Problem, match="404"):
         await world.placing.cancel(order_id, BOB, "")
-    await world.placing.cancel(order_id, OPERATORS, "")
+    with pytest.raises(Problem, match="403"):
+        await world.placing.cancel(order_id, OPERATOR_HERSELF, "")
+
+
+async def test_an_order_is_cancelled_within_14_days_or_not_at_all(world: World) -> None:
+    order_id = await place(world, body())
+    world.now += 14 * 24 * HOUR
+    await world.placing.cancel(order_id, ALICE, "")
+    world.now += 1
+    with pytest.raises(Problem, match="403 forbidden: Orders can be cancelled for 14 days"):
+        await world.placing.cancel(order_id, ALICE, "")
+
+
+async def test_an_order_of_more_than_a_million_takes_an_operator(world: World) -> None:
+    with pytest.raises(Problem, match="403 forbidden: Orders of more than"):
+        await place(world, body(50_026))
+    await place(world, body(50_026), who=Identity("alice", frozenset({CUSTOMER, OPERATOR})))
 
 
 async def test_a_token_waits_for_its_own_write_and_no_longer(world: World) -> None:
@@ -264,4 +284,4 @@ async def test_who_asks_for_an_order_of_somebody_else_is_audited(world: World, t
     finally:
         audit.keep(None)
     lines = (tmp_path / "acts.jsonl").read_text().splitlines()
-    assert len(lines) == 2 and all(f'"who":"bob","what":"order {order_id}"' in line for line in lines)
+    assert len(lines) == 2 and all(f'"who":"bob","what":"show_order {order_id}"' in line for line in lines)

@@ -7,6 +7,7 @@ from common.eventlog import EventLog
 from common.freshness import Freshness
 from common.problems import Problem
 from common.readmodel import View
+from common.security import policy
 from common.security.identity import Identity
 from common.topology import PAYMENT
 from payment.projection import PaymentView, read_view
@@ -37,6 +38,10 @@ class Queries:
         document = await self._view.get(order_id)
         view = read_view(document.body) if document else None
         seen = view is not None and view.status and view.amount is not None
-        if view is None or not seen or not caller.may_see(view.customer, f"payment {order_id}"):
+        if (
+            view is None
+            or not seen
+            or not policy.permits(caller, "show_payment", policy.Payment(order_id, view.customer))
+        ):
             raise Problem(404, "payment-not-found", "There is no such payment.")
         return view

@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
 from pydantic import Field, StringConstraints
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
-from common import json_body, problems
+from common import json_body
 from common.contracts.api import Body
 from common.discovery.port import Endpoint
 from common.problems import Problem
-from common.respond import as_json
-from common.security import audit
+from common.respond import application, as_json
+from common.security import policy
+from common.security.identity import SERVICE, Identity
 from common.security.spiffe import peer_of
 from registry.watching import Watching
 
@@ -34,37 +37,39 @@ class HeartbeatBody(Body):
     lease: Seconds
 
 
-def build(watching: Watching) -> FastAPI:
-    app = FastAPI(title="registry", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    problems.install(app)
-
-    @app.put("/v1/services/{service}/{instance}")
-    async def heartbeat(request: Request, service: str, instance: str) -> Response:
-        _only_itself(request, service)
+def build(watching: Watching) -> Starlette:
+    async def heartbeat(request: Request) -> Response:
+        service, instance = request.path_params["service"], request.path_params["instance"]
+        _only_itself(request, "register", service)
         body = await json_body.parse(request, HeartbeatBody)
         endpoint = Endpoint(**body.endpoint.model_dump())
         watching.heartbeat(service, instance, endpoint, body.heartbeat, body.lease)
         return Response(status_code=204)
 
-    @app.delete("/v1/services/{service}/{instance}")
-    async def leave(request: Request, service: str, instance: str) -> Response:
-        _only_itself(request, service)
+    async def leave(request: Request) -> Response:
+        service, instance = request.path_params["service"], request.path_params["instance"]
+        _only_itself(request, "leave", service)
         watching.leave(service, instance)
         return Response(status_code=204)
 
-    @app.get("/v1/services/{service}")
-    async def listing(request: Request, service: str) -> Response:
+    async def listing(request: Request) -> Response:
+        service = request.path_params["service"]
         after = request.query_params.get("after", "")
         return as_json(await watching.listing(service, after, _wait(request.query_params.get("wait", "0"))))
 
-    return app
+    return application(
+        {
+            "PUT /v1/services/{service}/{instance}": heartbeat,
+            "DELETE /v1/services/{service}/{instance}": leave,
+            "GET /v1/services/{service}": listing,
+        }
+    )
 
 
-def _only_itself(request: Request, service: str) -> None:
+def _only_itself(request: Request, action: str, service: str) -> None:
     peer = peer_of(request.scope)
-    if peer is None or peer.service != service:
-        audit.denied(str(peer or "nobody"), f"registration of {service}", "it is another service's")
-        raise Problem(403, "not-yours", "A service speaks for itself here, and for no other.")
+    asking = Identity(f"{SERVICE}{peer.service if peer else 'nobody'}")
+    policy.demand(asking, action, policy.Registration(service))
 
 
 def _wait(text: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
 from common.discovery import Discovery, Endpoint
 from common.discovery import registration as heartbeats
@@ -37,14 +38,13 @@ class Town(Site):
         self._stack.push_async_callback(watching.stop)
         app = api.build(watching)
 
-        @app.middleware("http")
-        async def door(request, call_next):  # type: ignore[no-untyped-def]  # starlette's
+        async def door(scope: Scope, receive: Receive, send: Send) -> None:
             if self._shut:
                 await asyncio.sleep(0.1)
                 raise ConnectionError("shut")
-            return await call_next(request)
+            await app(scope, receive, send)
 
-        self._address = await self._stack.enter_async_context(serving(called_by("order", app)))
+        self._address = await self._stack.enter_async_context(serving(called_by("order", door)))
 
     async def close(self) -> None:
         self._shut = False

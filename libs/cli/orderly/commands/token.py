@@ -10,7 +10,8 @@ from orderly.options import Data
 
 
 def token(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="alice, bob, operator, customer-…")], data: Data = None
+    name: Annotated[str, typer.Argument(metavar="NAME", help="alice, bob, operator, auditor, customer-…")],
+    data: Data = None,
 ) -> None:
     """Print an access token, and nothing else."""
     print(Api.of(Folder.at(data), name).token())

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-from fastapi import FastAPI, Request
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import problems
@@ -49,7 +50,7 @@ def header(seconds: float) -> str:
     return str(int((time.time() + seconds) * 1000))
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Have a service keep its callers' deadlines. Only behind the gateway, which lets no such header in."""
     app.add_middleware(Kept)
 

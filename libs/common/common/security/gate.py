@@ -1,20 +1,21 @@
-"""Lets a service's callers through to the routes that the call graph gives them, and answers everybody else 403; and finds out
-in whose name each of them asks.
+"""Lets a service's callers through to the routes that the call graph gives them, finds out in whose name each of them asks, and
+whether the policies let that one ask for it. Everybody else is answered 403.
 
-The route is the one that the router has chosen, not a second guess at the path. A route that nobody is declared to call cannot
-be served: building the application fails.
+The route is the one that the router has chosen, not a second guess at the path. A route that nobody is declared to call, or
+that is no action of the policies, cannot be served: building the application fails.
 """
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import problems, tracecontext
 from common.problems import Problem
-from common.security import audit, callgraph, hop
+from common.security import audit, callgraph, hop, policy
 from common.security.credentials import Credentials
-from common.security.identity import CALLER, SERVICE, Identity
+from common.security.identity import CALLER, SERVICE, Identity, caller_of
 from common.security.spiffe import SpiffeId, peer_of
 from common.telemetry import metrics
 from common.topology import GATEWAY
@@ -32,9 +33,26 @@ def enforce(app: Starlette, credentials: Credentials) -> ASGIApp:
         allowed = [callgraph.callers(own.service, name) for name in names]
         if len(allowed) != 1 or not allowed[0]:
             raise ValueError(f"{own.service}: the call graph has no caller of {', '.join(sorted(names))}")
-        route.app = _Gate(route.app, names.pop(), own, allowed[0], route)
+        (name,) = names
+        door = _Door(route.app, policy.action_of(own.service, name))
+        route.app = _Gate(door, name, own, allowed[0], route)
     metrics.CALLS_DENIED.labels("")  # a series that begins with its first event has no increase
     return _Gate(Named(app, credentials), own.service, own, callgraph.neighbours(own.service))
+
+
+class _Door:
+    """Before one route: may it be asked for in this name? What only services ask of each other takes none. Raises Problem 401
+    and 403."""
+
+    def __init__(self, inside: ASGIApp, action: str) -> None:
+        self._inside = inside
+        self._action = action
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._action not in policy.INTERNAL:
+            caller = caller_of(Request(scope))
+            policy.enter(caller, self._action, tracecontext.trace_id(tracecontext.of(scope)))
+        await self._inside(scope, receive, send)
 
 
 class _Gate:
@@ -48,7 +66,7 @@ class _Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._route is not None:
-            scope.setdefault("route", self._route)  # FastAPI says so of its own routes only
+            scope.setdefault("route", self._route)
         peer = peer_of(scope)
         if peer in self._allowed:
             await self._inside(scope, receive, send)

@@ -5,14 +5,17 @@ trace of every heartbeat.
 """
 
 import time
+from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import tracecontext
 from common.telemetry import traces
 from common.telemetry.traces import SpanKind
+
+if TYPE_CHECKING:
+    import aiohttp  # not every service is a client
 
 _log = structlog.get_logger("request")
 
@@ -68,10 +71,12 @@ def _answered(span: traces.Span, scope: Scope, route: str, status: int) -> None:
         span.fail(str(status))
 
 
-def traced_client(upstream: str) -> aiohttp.ClientMiddlewareType:
+def traced_client(upstream: str) -> "aiohttp.ClientMiddlewareType":
     """`ClientSession(middlewares=(traced_client("order"), …))`: around each attempt; the callee's span is a child of it."""
 
-    async def attempt(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    async def attempt(
+        request: "aiohttp.ClientRequest", handler: "aiohttp.ClientHandlerType"
+    ) -> "aiohttp.ClientResponse":
         doing = tracecontext.doing()
         asked: traces.Attributes = {
             "http.request.method": request.method,

@@ -27,6 +27,7 @@ LABELS = {
     "state": "`usable` `unready` `ejected`",
     "side": "`server` `client`",
     "who": "the services, and empty for nobody",
+    "action": "those of the policies",
     "switch": "the fault switches",
     "cache": "the caches of the wiring",
 }
@@ -163,6 +164,11 @@ HANDSHAKES_REFUSED = Counter(
 )
 CALLS_DENIED = Counter(
     "orderly_calls_denied", "Requests of other services that the call graph does not allow.", ["who"]
+)
+POLICY_DECISIONS = Counter(
+    "orderly_policy_decisions",
+    "What the policies said, at the door and on the thing: allowed, denied.",
+    ["action", "outcome"],
 )
 
 LAW_VIOLATIONS = Gauge("orderly_law_violations", "Violations of a law that the last audit found.", ["law"])
