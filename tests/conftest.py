@@ -1,6 +1,7 @@
 """A test whose needs are not there is skipped, with the way to get them; in continuous integration it fails."""
 
 import os
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -8,7 +9,7 @@ from deploy.observability import prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
 
-NEEDS = {"kafka": java.find, "redis": redis.find, "prometheus": prometheus.find}
+NEEDS: Mapping[str, Callable[[], object]] = {"kafka": java.find, "redis": redis.find, "prometheus": prometheus.find}
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts what needs it

@@ -29,6 +29,7 @@ from common.security.authority import Authority
 from common.testing.eventually import eventually
 from orderly import kafka_rights
 from orderly.__main__ import app
+from orderly.backing import locks
 from orderly.backing.private import Brokers
 from orderly.failure import Failure
 
@@ -105,7 +106,7 @@ def guarded(authority: Authority, pki: Path, protocol: str) -> dict[str, str]:
         "ssl.keystore.location": str(identity(authority, pki, "broker").both),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(trust(authority, pki)),
-        "authorizer.class.name": kafka_rights.AUTHORIZER,
+        "authorizer.class.name": locks.AUTHORIZER,
         "super.users": "User:broker;User:CN=broker;User:ANONYMOUS",
     }
 

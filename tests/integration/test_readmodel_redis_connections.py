@@ -12,6 +12,7 @@ from common.clock import HOUR, system_clock
 from common.errors import OrderlyError, Unavailable
 from common.readmodel import Bell, Document, Entry
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
+from common.security.access import IN_REDIS
 from common.security.authority import Authority
 from common.testing.eventually import eventually
 from orderly.backing.private import RedisServer
@@ -63,9 +64,7 @@ async def test_a_service_that_may_only_what_is_its_own_reads_and_writes_no_other
     address = f"127.0.0.1:{server.plan.port}"
     try:
         for service in ("order", "payment"):
-            own = f"orderly:{{{service}}}:*"
-            rights = ("on", f">{service}", f"~{own}", f"&{own}", "+@all", "-@dangerous", "+info")
-            assert tell(server.url, "ACL", "SETUSER", service, *rights)
+            assert tell(server.url, "ACL", "SETUSER", service, "on", f">{service}", *IN_REDIS[service].rules())
         assert await works(f"redis://order:order@{address}/0", "order")
         assert await works(f"redis://payment:payment@{address}/0", "payment")
         view = RedisView(f"redis://order:order@{address}/0", "payment", Bell())

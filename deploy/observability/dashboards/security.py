@@ -16,7 +16,7 @@ BOARD = Board(
             "Next certificate to end",
             "How long the certificate that ends first is good for.",
             "s",
-            "min(orderly_certificate_expires_timestamp_seconds) - time()",
+            "min(orderly_certificate_expires_timestamp_seconds > 0) - time()",
         ),
         number(
             "Unusable files",
@@ -55,7 +55,7 @@ BOARD = Board(
             "Certificates",
             "How long each is good for. A line that only falls is not renewed.",
             "s",
-            Query("min by (job) (orderly_certificate_expires_timestamp_seconds) - time()", "{{job}}"),
+            Query("min by (job) (orderly_certificate_expires_timestamp_seconds > 0) - time()", "{{job}}"),
         ),
         lines(
             "Denied at the edge",

@@ -109,9 +109,9 @@ def groups(scale: float = 1.0) -> Sequence[Group]:
                 alert(
                     "Duplicates",
                     f'sum by (job) (increase(orderly_processor_inputs_total{{effect="nothing"}}[{ten}]))'
-                    f" / sum by (job) (increase(orderly_processor_inputs_total[{ten}])) > 0.2",
+                    f" / sum by (job) (increase(orderly_processor_inputs_total[{ten}])) > 0.1",
                     "ticket",
-                    "Every fifth input of {{ $labels.job }} changes nothing: somebody sends again what was done.",
+                    "Every tenth input of {{ $labels.job }} changes nothing: somebody sends again what was done.",
                     "duplicates",
                 ),
                 alert(
@@ -171,7 +171,7 @@ def groups(scale: float = 1.0) -> Sequence[Group]:
             [
                 alert(
                     "CertificateExpires",
-                    f"min by (job) (orderly_certificate_expires_timestamp_seconds) - time() < {4 * 3600}",
+                    f"min by (job) (orderly_certificate_expires_timestamp_seconds > 0) - time() < {4 * 3600}",
                     "page",
                     "The certificate of {{ $labels.job }} ends in {{ $value | humanizeDuration }} and was not renewed.",
                     "certificate-expires",

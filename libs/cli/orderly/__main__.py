@@ -31,6 +31,7 @@ COMMANDS = {
     "certs": "certs.app",
     "keys": "keys.app",
     "kafka": "kafka.app",
+    "redis": "redis.app",
     "customer": "customer.app",
     "bench": "bench.bench",
 }

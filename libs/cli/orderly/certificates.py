@@ -12,21 +12,26 @@ waits is longer than what it waits for, so that nobody's request fails.
 import contextlib
 import fcntl
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from common.clock import HOUR, SECOND, Clock, Instant, Millis, system_clock
+from common.security.access import OPERATOR
 from common.security.authority import LEAF_LIFE, Authority, Credential
 from common.security.credentials import AUTHORITIES, CERTIFICATE, KEY, publish
 from common.security.spiffe import Holder, SpiffeId
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT, PROVIDER, REGISTRY
+from orderly.servers import KAFKA, REDIS
+from orderly.sockets import LOOPBACK
 
 HOLDERS = (GATEWAY, ORDER, PAYMENT, INVENTORY, PROVIDER, REGISTRY)
+BACKING_HOLDERS = (KAFKA, REDIS, OPERATOR)
+ADDRESS = x509.IPAddress(ip_address(LOOPBACK))  # of our Kafka and Redis: their clients look for it
 TRUST_DOMAIN = "orderly.local"
 NAMESPACE = "orderly"
 TRUSTED_AFTER: Millis = 15 * SECOND  # services look for new files every 2 s
@@ -54,6 +59,7 @@ class Store:
         folder: Path,
         clock: Clock = system_clock,
         *,
+        secure: bool = False,
         life: Millis = LEAF_LIFE,
         trusted_after: Millis = TRUSTED_AFTER,
         forgotten_after: Millis = FORGOTTEN_AFTER,
@@ -61,6 +67,7 @@ class Store:
         self._folder = folder
         self._authority = folder / "authority"
         self._clock = clock
+        self._holders = (*HOLDERS, *BACKING_HOLDERS) if secure or self.folder_of(KAFKA).exists() else HOLDERS
         self._life = life
         self._trusted_after = trusted_after
         self._forgotten_after = forgotten_after
@@ -80,6 +87,7 @@ class Store:
         with self._alone():
             self._advance()
             self._renew(everyone=True)
+            os.utime(self._authority)  # our supervisor looks there
 
     def rotate_authority(self) -> bool:
         """Begin to replace the CA; `step` does the rest in its time. False where that is under way already."""
@@ -92,11 +100,11 @@ class Store:
     def show(self) -> list[Shown]:
         """The CAs that are trusted now, then what each service shows."""
         found = {role: self._certificate(role) for role in (SIGNING, NEXT, PREVIOUS)}
-        found |= {service: self._leaf(service) for service in HOLDERS}
+        found |= {service: self._leaf(service) for service in self._holders}
         return [
             Shown(
                 role,
-                one.subject.rfc4514_string() if role not in HOLDERS else str(Holder.of(one).id),
+                one.subject.rfc4514_string() if role in (SIGNING, NEXT, PREVIOUS) else str(Holder.of(one).id),
                 one.issuer.rfc4514_string(),
                 expires(one),
             )
@@ -140,17 +148,20 @@ class Store:
         stored = self._path(SIGNING).read_bytes()
         signing = Authority.load(Credential(stored, stored))
         bundle = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self._trusted())
-        for service in HOLDERS:
+        for service in self._holders:
             folder = self.folder_of(service)
             leaf = self._leaf(service)
             if everyone or leaf is None or self._due(leaf, signing):
-                made = signing.issue(SpiffeId(TRUST_DOMAIN, NAMESPACE, service), self._clock(), self._life)
+                id, more = SpiffeId(TRUST_DOMAIN, NAMESPACE, service), [ADDRESS] * (service in (KAFKA, REDIS))
+                made = signing.issue(id, self._clock(), self._life, more)
                 publish(folder, made.certificate, made.key, bundle)
             elif (folder / AUTHORITIES).read_bytes() != bundle:
                 publish(folder, (folder / CERTIFICATE).read_bytes(), (folder / KEY).read_bytes(), bundle)
 
     def _next(self) -> Instant:
-        leaves = [expires(leaf) - self._life // 2 for service in HOLDERS if (leaf := self._leaf(service)) is not None]
+        leaves = [
+            expires(leaf) - self._life // 2 for service in self._holders if (leaf := self._leaf(service)) is not None
+        ]
         waits = {NEXT: self._trusted_after, PREVIOUS: self._forgotten_after}
         steps = [self._clock() - age + wait for role, wait in waits.items() if (age := self._age(role)) >= 0]
         return min(leaves + steps)
@@ -191,15 +202,6 @@ class Store:
         os.replace(beside, self._path(role))
 
 
-def main() -> None:
-    """`python -m orderly.certificates DIR`: one step; prints in how many seconds the next one is due."""
-    try:
-        due = Store(Path(sys.argv[1])).step()
-    except (OSError, ValueError) as error:
-        sys.exit(str(error))
-    print(max(0.1, (due - system_clock()) / 1000 + 0.1))
-
-
 def expires(certificate: x509.Certificate) -> Instant:
     return round(certificate.not_valid_after_utc.timestamp() * 1000)
 
@@ -209,7 +211,3 @@ def _read(path: Path) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except FileNotFoundError:
         return None
-
-
-if __name__ == "__main__":
-    main()

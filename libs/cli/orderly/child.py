@@ -120,7 +120,9 @@ class Child:
 
     def report(self) -> runfile.Service:
         plan = self.plan
-        return runfile.Service(plan.name, plan.role, plan.port, plan.admin_port, self._identity, self._starts)
+        return runfile.Service(
+            plan.name, plan.role, plan.port, plan.admin_port, self._identity, self._starts, plan.question.tls
+        )
 
     def _start(self, now: float) -> None:
         self._process, self._pipe = spawn(self.plan)

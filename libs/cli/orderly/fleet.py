@@ -29,14 +29,16 @@ def _api_door(post: Post, gateway: socket.socket) -> socket.socket | None:
     return gateway if post.service == GATEWAY else listen()
 
 
-def environment(folder: Folder, places: Mapping[str, str], engine: str, servers: Servers) -> dict[str, str]:
+def environment(
+    folder: Folder, places: Mapping[str, str], engine: str, servers: Servers, service: str
+) -> dict[str, str]:
     """What a service is told: our own environment, where the data is, and where the others are."""
     return {
         **os.environ,
         "ORDERLY_DATA": str(folder.root),
         "ORDERLY_AUDIT": str(folder.acts),
         "ORDERLY_ENGINE": engine,
-        **servers.environment(),
+        **servers.environment(folder, service),
         "ORDERLY_FAULTS": os.environ.get("ORDERLY_FAULTS", "on"),  # whoever may set one may kill the process as well
         **{f"ORDERLY_{name.upper()}_URL": place for name, place in places.items()},
     }
@@ -60,7 +62,7 @@ def plans(
 ) -> list[Plan]:
     """`-P`: a folder of the same name where the user happens to stand is not the service."""
     known = places(posts, {it.name: doors[it.name].api_port for it in posts})
-    told = environment(folder, {name: place for name, place in known.items() if name != REGISTRY}, engine, servers)
+    told = {name: place for name, place in known.items() if name != REGISTRY}
     several = replicated(posts)
     return [
         Plan(
@@ -69,7 +71,7 @@ def plans(
             role=it.role,
             command=(sys.executable, "-P", "-m", it.service, "--role", it.role),
             environment={
-                **told,
+                **environment(folder, told, engine, servers, it.service),
                 **({"ORDERLY_REGISTRY_URL": known[REGISTRY]} if it.service in several else {}),
                 "ORDERLY_CERTIFICATES": str(folder.certificates / it.service),
                 "ORDERLY_MEMBER": str(it.slot),

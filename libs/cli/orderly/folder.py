@@ -72,6 +72,9 @@ class Folder:
     def audit_key(self) -> Path:
         return self.root / "keys" / "audit"
 
+    def redis_password(self, user: str) -> Path:
+        return self.root / "keys" / "redis" / user
+
     @property
     def acts(self) -> Path:
         return self.root / "audit" / "acts.jsonl"

@@ -22,7 +22,8 @@ def unready(service: Service, within: float = WITHIN) -> str | None:
     if service.process.frozen():
         return "frozen"
     if service.role in backing.ROLES:
-        return None if backing.question(service.role, service.port or 0).asked(within) else "no answer yet"
+        question = backing.question(service.role, service.port or 0, service.tls)
+        return None if question.asked(within) else "no answer yet"
     connection = http.client.HTTPConnection(LOOPBACK, service.admin_port or 0, timeout=within)
     try:
         connection.request("GET", "/readyz")

@@ -4,8 +4,12 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
 from orderly.sockets import LOOPBACK
+
+if TYPE_CHECKING:
+    import ssl
 
 EVERY = 5.0
 EARLY = 0.2  # until the first answer
@@ -15,21 +19,57 @@ LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to say to a port, and whether the first bytes that come back are an answer (b"": it hung up)."""
+    """What to say to a port, and whether the first bytes that come back are an answer (b"": it hung up).
+
+    `tls`: a handshake is question and answer. Whether it lives is asked, not who it is.
+    """
 
     port: int
     words: bytes
     answered: Callable[[bytes], bool]
+    tls: bool = False
 
     def asked(self, within: float) -> bool:
         """Ask once, and wait for the answer."""
         try:
-            with socket.create_connection((LOOPBACK, self.port), within) as connection:
+            with self.put(within) as connection:
                 connection.settimeout(within)
-                connection.sendall(self.words)
-                return self.answered(connection.recv(1024))
+                return self.heard(connection)
         except OSError:
             return False
+
+    def put(self, within: float) -> socket.socket:
+        """The connection by which it was asked, and by which the answer will come. Raises OSError."""
+        connection = socket.create_connection((LOOPBACK, self.port), within)
+        try:
+            if self.tls:
+                return _unchecked().wrap_socket(connection, do_handshake_on_connect=False)
+            connection.sendall(self.words)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def heard(self, connection: socket.socket) -> bool:
+        """Raises OSError; of these BlockingIOError where a connection that does not block has nothing yet."""
+        if not self.tls:
+            return self.answered(connection.recv(1024))
+        import ssl
+
+        assert isinstance(connection, ssl.SSLSocket)
+        try:
+            connection.do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+        return True
+
+
+def _unchecked() -> "ssl.SSLContext":
+    import ssl  # only now: most supervisors never need it
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def livez(port: int) -> Question:
@@ -72,9 +112,8 @@ class Heartbeat:
         if self._silent_since is None:
             self._silent_since = now
         try:
-            self._asking = socket.create_connection((LOOPBACK, self._question.port), CONNECT_WITHIN)
+            self._asking = self._question.put(CONNECT_WITHIN)
             self._asking.setblocking(False)
-            self._asking.send(self._question.words)
         except OSError:
             self._hang_up()
 
@@ -82,14 +121,13 @@ class Heartbeat:
         if self._asking is None:
             return False
         try:
-            answer = self._asking.recv(1024)
+            found = self._question.heard(self._asking)
         except BlockingIOError:
             return False
         except OSError:
-            self._hang_up()
-            return False
+            found = False
         self._hang_up()
-        return self._question.answered(answer)
+        return found
 
     def _hang_up(self) -> None:
         if self._asking is not None:

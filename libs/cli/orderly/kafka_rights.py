@@ -20,10 +20,10 @@ from kafka.admin import (
 from common.errors import LogError
 from common.eventlog.kafka import KafkaConnection
 from common.security.access import Right
+from orderly.backing.locks import AUTHORIZER
 from orderly.failure import Failure
 
 KNOWN_WITHIN = 30.0  # seconds until the broker that is asked knows what the controller has written
-AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 EVERYWHERE = "*"  # any host
 
 

@@ -5,11 +5,13 @@ import os
 
 from common import engine, settings
 from common.engine import Engine
+from common.security.access import OPERATOR
 from common.settings import ENGINES, Keeping
 from orderly import backing, runfile
 from orderly.failure import NOT_RUNNING, Failure, NotRunning
 from orderly.folder import Folder
 from orderly.servers import Servers
+from orderly.shape import Shape
 
 NEVER_RAN = "has the platform ever run here? orderly up"
 
@@ -33,9 +35,16 @@ def chosen(folder: Folder, wanted: str) -> str:
     return made or wanted or ENGINES[0]
 
 
-def claim(folder: Folder, engine: str) -> None:
+def secured(folder: Folder) -> bool:
+    """It was made with --secure, and stays so: nobody takes the locks off by leaving out a word."""
+    return (folder.root / "secure").exists()
+
+
+def claim(folder: Folder, shape: Shape) -> None:
     """From now on its data is of this engine."""
-    (folder.root / "engine").write_text(engine + "\n")
+    (folder.root / "engine").write_text(shape.engine + "\n")
+    if shape.secure:
+        (folder.root / "secure").touch()
 
 
 def servers_of(folder: Folder) -> Servers:
@@ -54,5 +63,9 @@ def open_engine(folder: Folder) -> Engine:
     made = engine_in(folder)
     if made is None:
         raise Failure(f"{folder.root}: there is no log", NEVER_RAN, NOT_RUNNING)
-    told = {"ORDERLY_DATA": str(folder.root), "ORDERLY_ENGINE": made, **servers_of(folder).environment()}
+    told = {
+        "ORDERLY_DATA": str(folder.root),
+        "ORDERLY_ENGINE": made,
+        **servers_of(folder).environment(folder, OPERATOR),
+    }
     return engine.of(settings.read(Keeping, {**os.environ, **told}))

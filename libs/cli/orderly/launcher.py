@@ -128,9 +128,11 @@ def _unless_beaten(ours: subprocess.Popen[bytes] | None, run: Run) -> subprocess
 def _prepared(folder: Folder, wanted: Shape, tell: Tell) -> Shape:
     """What to start, when all that it needs is there. Raises Failure."""
     wanted.check()
-    shape = replace(wanted, engine=keeping.chosen(folder, wanted.engine))
+    shape = replace(
+        wanted, engine=keeping.chosen(folder, wanted.engine), secure=wanted.secure or keeping.secured(folder)
+    )
     backing.find(shape, tell)
-    keeping.claim(folder, shape.engine)
+    keeping.claim(folder, shape)
     for key in (folder.master_key, folder.audit_key):
         MasterFile(key).make()
     return shape

@@ -27,6 +27,10 @@ Brokers = Annotated[
     int, typer.Option("--brokers", metavar="1|3", help="Kafka nodes, where no KAFKA_BOOTSTRAP names others.")
 ]
 Durable = Annotated[bool, typer.Option("--durable", help="Our Kafka writes to disk before it acknowledges.")]
+Secure = Annotated[
+    bool,
+    typer.Option("--secure", help="Our Kafka and Redis: TLS, and for each service no more than it needs. For good."),
+]
 Scale = Annotated[
     list[str] | None,
     typer.Option(

@@ -19,8 +19,9 @@ Say = Callable[..., None]
 class Renewal:
     """Raises Failure where there is nothing to begin with. Later failures are said, and tried again long before it matters."""
 
-    def __init__(self, folder: Folder, say: Say) -> None:
+    def __init__(self, folder: Folder, say: Say, *, secure: bool = False) -> None:
         self._folder = folder.certificates
+        self._command = [sys.executable, "-P", "-m", "orderly.renewing", str(folder.root), *["--secure"] * secure]
         self._say = say
         self._working: subprocess.Popen[bytes] | None = None
         started = self._start()
@@ -55,8 +56,7 @@ class Renewal:
         return self._due
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-P", "-m", "orderly.certificates", str(self._folder)]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def _changed(self) -> int:
         """Somebody has put a new authority there (`orderly certs rotate --ca`)."""

@@ -22,6 +22,7 @@ class Service:
     admin_port: int | None
     process: Identity | None = None
     starts: int = 0
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

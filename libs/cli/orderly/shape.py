@@ -35,18 +35,20 @@ class Post:
 class Shape:
     """`engine` "" and `brokers` 0: as the data folder was made, else embedded and 1. `scale`: words as `order.processor=2`.
 
-    `durable`: the private broker writes to disk before it acknowledges.
+    `durable`: the private broker writes to disk before it acknowledges. `secure`: the private servers let in only whom they
+    know, and let them do only what they need; once for a data folder is for good.
     """
 
     engine: str = ""
     brokers: int = 0
     scale: Sequence[str] = ()
     durable: bool = False
+    secure: bool = False
 
     def differs(self, running: "Shape") -> bool:
         """Whether it asks for anything that the running one is not."""
-        asked = (self.engine, self.brokers, tuple(sorted(self.scale)), self.durable)
-        there = (running.engine, running.brokers, tuple(sorted(running.scale)), running.durable)
+        asked = (self.engine, self.brokers, tuple(sorted(self.scale)), self.durable, self.secure)
+        there = (running.engine, running.brokers, tuple(sorted(running.scale)), running.durable, running.secure)
         return any(wanted and wanted != found for wanted, found in zip(asked, there, strict=True))
 
     def arguments(self) -> list[str]:
@@ -54,6 +56,7 @@ class Shape:
         words = ["--engine", self.engine]
         words += ["--brokers", str(self.brokers)] if self.brokers else []
         words += ["--durable"] if self.durable else []
+        words += ["--secure"] if self.secure else []
         return words + [word for it in self.scale for word in ("--scale", it)]
 
     def check(self) -> None:

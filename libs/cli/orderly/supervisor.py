@@ -33,6 +33,7 @@ from orderly.child import Child
 from orderly.failure import Failure
 from orderly.fleet import STOP_ORDER, open_doors
 from orderly.folder import Folder
+from orderly.preparing import Preparing
 from orderly.processes import Identity
 from orderly.renewal import Renewal
 from orderly.shape import Shape
@@ -63,7 +64,7 @@ class Supervisor:
         self._self = Identity.of(os.getpid())
         self._hear_signals()
         self._clear_leftovers()
-        self._renewal = Renewal(folder, say)
+        self._renewal = Renewal(folder, say, secure=shape.secure)
         self._anchoring = Anchoring(folder, say, time.monotonic())
         gateway = listen_for_clients(port, runfile.remembered_port(folder))
         runfile.remember_port(folder, port_of(gateway))
@@ -75,6 +76,7 @@ class Supervisor:
         self._backing = [Child(plan, say) for plan in first]
         self._services = [Child(plan, say) for plan in services]
         self._children = [*self._backing, *self._services]
+        self._preparing = Preparing(folder, self._servers, say) if shape.secure else None
         self._waiting = True
 
     def run(self) -> None:
@@ -94,7 +96,10 @@ class Supervisor:
     def _step(self, now: float) -> float:
         """The services wait once, for what they stand on; later they bear its restarts themselves."""
         due = [child.step(now) for child in self._backing]
-        self._waiting = self._waiting and not all(child.answered for child in self._backing)
+        if self._waiting and all(child.answered for child in self._backing):
+            if self._preparing is not None:
+                due.append(self._preparing.step(now))
+            self._waiting = self._preparing is not None and not self._preparing.done
         return min(due if self._waiting else [*due, *(child.step(now) for child in self._services)])
 
     def _stop(self) -> None:
@@ -194,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", required=True)
     parser.add_argument("--brokers", type=int, default=0)
     parser.add_argument("--durable", action="store_true")
+    parser.add_argument("--secure", action="store_true")
     parser.add_argument("--scale", action="append", default=[])
     parser.add_argument("--port", type=int)
     parser.add_argument("--parent-fd", type=int)
@@ -204,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held = lock(folder)
         if held is None:
             return ALREADY_RUNS
-        shape = Shape(chosen.engine, chosen.brokers, chosen.scale, chosen.durable)
+        shape = Shape(chosen.engine, chosen.brokers, chosen.scale, chosen.durable, chosen.secure)
         Supervisor(folder, held, shape, chosen.port, chosen.parent_fd).run()
     except Failure as failure:
         say("cannot_start", level="error", detail=failure.what, advice=failure.advice)

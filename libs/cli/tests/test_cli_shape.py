@@ -1,9 +1,13 @@
 """Which processes a platform is made of."""
 
+from pathlib import Path
+
 import pytest
 
+from orderly import backing, keeping
 from orderly.failure import Failure
 from orderly.fleet import places
+from orderly.folder import Folder
 from orderly.shape import START_ORDER, Shape
 
 
@@ -69,3 +73,21 @@ def test_only_what_is_asked_for_can_differ() -> None:
     assert Shape("embedded").differs(running)
     assert Shape(scale=("order=3",)).differs(running)
     assert Shape(durable=True).differs(running)
+    assert Shape(secure=True).differs(running)
+
+
+def test_data_that_was_made_secure_stays_secure(tmp_path: Path) -> None:
+    folder = Folder.at(tmp_path)
+    keeping.claim(folder, Shape("kafka"))
+    assert not keeping.secured(folder)
+    keeping.claim(folder, Shape("kafka", secure=True))
+    keeping.claim(folder, Shape("kafka"))
+    assert keeping.secured(folder)
+
+
+def test_secure_is_for_servers_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Failure, match="embedded engine has no server"):
+        backing.find(Shape("embedded", secure=True), print)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    with pytest.raises(Failure, match="REDIS_URL names others"):
+        backing.find(Shape("kafka", secure=True), print)

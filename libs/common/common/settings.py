@@ -102,7 +102,7 @@ class OnKafka:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Keeping(OnKafka):
-    """Where a platform keeps its log and its read models. `kafka_*` and `redis_url` are for the engine of that name.
+    """Where a platform keeps its log and its read models. `kafka_*` and `redis_*` are for the engine of that name.
 
     `master_key`: the file with the key that wraps customers' keys (see security/master.py), else `keys/master` in the folder.
     """
@@ -111,6 +111,8 @@ class Keeping(OnKafka):
     master_key: Path | None = None
     engine: str = "embedded"
     redis_url: str = ""
+    redis_ca_file: Path | None = None
+    redis_password_file: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

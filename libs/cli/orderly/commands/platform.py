@@ -10,7 +10,7 @@ from orderly import foreground, health, launcher, runfile, upstreams
 from orderly.failure import FAILED, NOT_RUNNING, NotRunning
 from orderly.folder import Folder
 from orderly.interrupts import as_keyboard_interrupt
-from orderly.options import Brokers, Data, Durable, Engine, Json, Port, Scale
+from orderly.options import Brokers, Data, Durable, Engine, Json, Port, Scale, Secure
 from orderly.output import command, megabytes, say, show_json, table
 from orderly.runfile import Run
 from orderly.shape import Shape
@@ -24,13 +24,14 @@ def up(
     brokers: Brokers = 0,
     scale: Scale = None,
     durable: Durable = False,
+    secure: Secure = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when orders can be placed.")] = False,
 ) -> None:
     """Start the platform and keep it alive; Ctrl-C drains and stops it.
 
     Run again on the same data, it brings back what has died and says where the platform is.
     """
-    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
+    shape, folder = Shape(engine, brokers, scale or (), durable, secure), Folder.at(data, engine)
     if detach:
         with as_keyboard_interrupt():
             launch = foreground.start(folder, shape, port=port, attached=False)

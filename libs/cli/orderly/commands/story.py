@@ -8,7 +8,7 @@ import typer
 from orderly import foreground, runfile, story
 from orderly.failure import FAILED, Failure
 from orderly.folder import Folder
-from orderly.options import Brokers, Data, Durable, Engine, Port, Scale
+from orderly.options import Brokers, Data, Durable, Engine, Port, Scale, Secure
 from orderly.output import command, megabytes, say, say_line
 from orderly.processes import Identity
 from orderly.runfile import Run
@@ -23,10 +23,11 @@ def run(
     brokers: Brokers = 0,
     scale: Scale = None,
     durable: Durable = False,
+    secure: Secure = False,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Tell the story first.")] = True,
 ) -> None:
     """Start everything, place a few orders and tell their stories, then stay for you to play; Ctrl-C stops it all."""
-    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
+    shape, folder = Shape(engine, brokers, scale or (), durable, secure), Folder.at(data, engine)
     with foreground.platform(folder, shape, port=port) as launch:
         told = _tell(folder, launch.run) if demo else None
         _try_next(folder, launch.run, told)
@@ -42,6 +43,7 @@ def demo(
     brokers: Brokers = 0,
     scale: Scale = None,
     durable: Durable = False,
+    secure: Secure = False,
     first_within: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Fail when the first order was confirmed later.")
     ] = None,
@@ -54,7 +56,7 @@ def demo(
     A platform that runs already is used, and left running.
     """
     told: Told | None = None
-    shape, folder = Shape(engine, brokers, scale or (), durable), Folder.at(data, engine)
+    shape, folder = Shape(engine, brokers, scale or (), durable, secure), Folder.at(data, engine)
     with foreground.platform(folder, shape, port=port) as launch:
         told = _tell(folder, launch.run)
     if told is None:  # interrupted

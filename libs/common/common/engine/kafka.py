@@ -1,5 +1,6 @@
 """The Kafka engine: the log is a Kafka, the read models are in a Redis."""
 
+from common import redis_url
 from common.clock import Millis
 from common.errors import SettingsError
 from common.eventlog.kafka import KafkaConnection, KafkaLog
@@ -9,9 +10,9 @@ from common.settings import Keeping, OnKafka
 
 
 class KafkaEngine:
-    def __init__(self, connection: KafkaConnection, redis_url: str) -> None:
+    def __init__(self, connection: KafkaConnection, url: str) -> None:
         self._connection = connection
-        self._redis_url = redis_url
+        self._redis_url = url
 
     @classmethod
     def of(cls, settings: Keeping) -> "KafkaEngine":
@@ -19,7 +20,10 @@ class KafkaEngine:
         needed = {"ORDERLY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap, "ORDERLY_REDIS_URL": settings.redis_url}
         if missing := [name for name, value in needed.items() if not value]:
             raise SettingsError(f"ORDERLY_ENGINE is kafka, and {' and '.join(missing)} not set")
-        return cls(connection_of(settings), settings.redis_url)
+        url = redis_url.complete(
+            settings.redis_url, ca_file=settings.redis_ca_file, password_file=settings.redis_password_file
+        )
+        return cls(connection_of(settings), url)
 
     def open_log(self, *, lease: Millis = 5_000, housekeeping: bool = False) -> KafkaLog:
         return KafkaLog(self._connection, lease=lease)

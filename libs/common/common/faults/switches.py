@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from openfeature import api
 
-from common.faults.catalog import Fault
+from common.faults.catalog import Fault, of
 from common.faults.flagd import FlagdProvider
 from common.telemetry.metrics import FAULT_HITS
 
@@ -24,6 +24,8 @@ class Switches:
         api.set_provider(self._provider, f"faults.{service}")
         self._client = api.get_client(f"faults.{service}")
         self._chance = chance
+        for fault in of(service):
+            FAULT_HITS.labels(f"{service}.{fault.name}")  # a series that begins with its first event has no increase
 
     def value(self, fault: Fault) -> float:
         """In the fault's unit; 0 when it is not set. Never more than the catalog allows, whatever a file says."""

@@ -69,10 +69,10 @@ class Space(NamedTuple):
 
     def rules(self) -> Sequence[str]:
         keys, channels = [f"~{key}" for key in self.keys], [f"&{channel}" for channel in self.channels]
-        return [*keys, *channels, *(f"+{command}" for command in self.commands)]
+        return ["resetchannels", *keys, *channels, *(f"+{command}" for command in self.commands)]
 
 
-_ALWAYS = ("ping", "info", "client|setinfo")
+_ALWAYS = ("ping", "info")
 _SCRIPTS = ("eval", "evalsha", "script|load")
 _READS = (
     "get",

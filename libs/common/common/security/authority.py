@@ -61,10 +61,12 @@ class Authority:
     def stored(self) -> Credential:
         return Credential(_pem(self.key), self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, holder: SpiffeId, now: Instant, life: Millis = LEAF_LIFE) -> Credential:
-        """A new key and a certificate for it, good for both ends of a connection. The subject is for Kafka, which looks at
-        nothing else; we do not look at it at all."""
-        return self.sign([x509.UniformResourceIdentifier(str(holder))], now, life, subject=holder.service)
+    def issue(
+        self, holder: SpiffeId, now: Instant, life: Millis = LEAF_LIFE, more: Sequence[x509.GeneralName] = ()
+    ) -> Credential:
+        """A new key and a certificate for it, good for both ends of a connection. The subject, and `more` names, are for those
+        who do not know SPIFFE: Kafka, Redis and their clients. We do not look at them at all."""
+        return self.sign([x509.UniformResourceIdentifier(str(holder)), *more], now, life, subject=holder.service)
 
     def sign(self, names: Sequence[x509.GeneralName], now: Instant, life: Millis, subject: str = "") -> Credential:
         """Names of any kind: tests make certificates that speak for nobody, or for two."""

@@ -22,6 +22,7 @@ from common.telemetry import metrics
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
 AUTHORITIES = "ca.crt"
+COMBINED = "tls-combined.pem"  # key and certificate, for those who want both in one file: a Kafka broker
 FILES = (CERTIFICATE, KEY, AUTHORITIES)
 LOOK_EVERY = 2.0  # seconds
 
@@ -119,7 +120,7 @@ class Credentials:
 
 
 def publish(folder: Path, certificate: bytes, key: bytes, authorities: bytes) -> None:
-    """Replace all three files at once, readable by their owner alone: a reader finds the old ones or the new ones.
+    """Replace all files at once, readable by their owner alone: a reader finds the old ones or the new ones.
 
     `folder` becomes a link to a version beside it, as in a Kubernetes mount; the version before stays for who reads it now.
     """
@@ -130,7 +131,7 @@ def publish(folder: Path, certificate: bytes, key: bytes, authorities: bytes) ->
             shutil.rmtree(old)
     version = folder.with_name(family + secrets.token_hex(8))
     version.mkdir(mode=0o700)
-    for name, content in zip(FILES, (certificate, key, authorities), strict=True):
+    for name, content in zip((*FILES, COMBINED), (certificate, key, authorities, key + certificate), strict=True):
         with open(os.open(version / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
     link = version / "link"

@@ -1,6 +1,7 @@
 """Where the brokers are and how to speak to them: everything a client of any kind needs to know, and nothing else."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,15 @@ class KafkaConnection:
         return " ".join(filter(None, (self.security_protocol, *login)))
 
     def client(self) -> dict[str, Any]:
-        """The same in the client's words. The files are read anew each time, so that they may change. Raises LogError."""
+        """The same in the client's words. The files of TLS are read anew for each connection, so that they may change while
+        a process lives; a password when a client is made. Raises LogError."""
         found: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap.split(","),
             "security_protocol": self.security_protocol,
         }
         try:
             if self.security_protocol.endswith("SSL"):
-                found["ssl_context"] = self._tls()
+                found["ssl_context"] = _Fresh(self._tls)
             if self.sasl_mechanism:
                 found["sasl_mechanism"] = self.sasl_mechanism
                 found["sasl_plain_username"] = self.sasl_username
@@ -63,3 +65,17 @@ class KafkaConnection:
         if self.sasl_password_file is None:
             raise LogError(f"there is no password file for {self.sasl_username}")
         return self.sasl_password_file.read_text().strip()
+
+
+class _Fresh(ssl.SSLContext):
+    """Stands where the client wants a context for good. Raises OSError at once where the files cannot be used."""
+
+    def __new__(cls, *_: object) -> "_Fresh":
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+        make()
+        self._make = make
+
+    def wrap_socket(self, *arguments: Any, **more: Any) -> ssl.SSLSocket:
+        return self._make().wrap_socket(*arguments, **more)

@@ -34,11 +34,12 @@ class Ear:
             self._listener.cancel()
 
     async def _listen(self) -> None:
-        client = redis.asyncio.Redis.from_url(
-            self._url, protocol=RESP, socket_connect_timeout=1.0, socket_keepalive=True, retry=Retry(NoBackoff(), 0)
-        )
-        async with client:
-            while True:
+        """Each time with a new client: one keeps the CA that it was made with."""
+        while True:
+            client = redis.asyncio.Redis.from_url(
+                self._url, protocol=RESP, socket_connect_timeout=1.0, socket_keepalive=True, retry=Retry(NoBackoff(), 0)
+            )
+            async with client:
                 try:
                     await self._hear(client)
                 except RedisError:

@@ -73,6 +73,7 @@ class Lane:
                         await self._answer(connection, asked)
                 except (RedisError, TimeoutError) as error:
                     await connection.disconnect(nowait=True)
+                    connection = self._pool.make_connection()  # it keeps the CA that it was made with
                     self._fail(asked, str(error) or f"no answer within {PATIENCE} s")
         finally:
             await connection.disconnect(nowait=True)

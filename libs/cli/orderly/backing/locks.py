@@ -1,0 +1,74 @@
+"""What makes our Kafka and Redis let in only whom they know, and let them do only what common.security.access says.
+
+Kafka knows a service by its certificate of the platform's CA, whose subject is its name; so do brokers and controllers each
+other. Redis shows a certificate and asks for user and password: it cannot tell clients by theirs. Plain text is spoken by
+neither. Each server itself is its own super user, and who else has its key may do everything there: this very user.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from common.security import access
+from orderly.folder import Folder
+from orderly.servers import KAFKA, REDIS
+
+AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+TLS = "TLSv1.3"
+BITS = 256
+TO_RELOAD = ("+ping", "+config|set")
+
+
+def for_kafka(folder: Folder) -> Mapping[str, str]:
+    """Properties for each node."""
+    own = folder.certificates / KAFKA
+    return {
+        "listener.security.protocol.map": "CLIENT:SSL,CONTROLLER:SSL",
+        "ssl.client.auth": "required",
+        "ssl.enabled.protocols": TLS,
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(own / "tls-combined.pem"),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(own / "ca.crt"),
+        "ssl.principal.mapping.rules": "RULE:^CN=([^,]+)$/$1/,DEFAULT",
+        "authorizer.class.name": AUTHORIZER,
+        "super.users": f"User:{KAFKA}",
+        "allow.everyone.if.no.acl.found": "false",
+    }
+
+
+def for_redis(folder: Folder, port: int) -> Mapping[str, str]:
+    """Settings. Writes the users' passwords where there are none, and the file of what they may do."""
+    users = folder.root / "redis" / "users.acl"
+    spaces = {user: space.rules() for user, space in access.IN_REDIS.items()} | {REDIS: TO_RELOAD}
+    lines = [f"user {user} on {_known(folder.redis_password(user))} {' '.join(it)}\n" for user, it in spaces.items()]
+    _write(users, "".join(["user default off\n", *lines]))
+    return {"port": "0", "tls-port": str(port), "tls-auth-clients": "no", "aclfile": str(users), **tls_of_redis(folder)}
+
+
+def tls_of_redis(folder: Folder) -> dict[str, str]:
+    own = folder.certificates / REDIS
+    return {
+        "tls-protocols": TLS,
+        "tls-cert-file": str(own / "tls.crt"),
+        "tls-key-file": str(own / "tls.key"),
+        "tls-ca-cert-file": str(own / "ca.crt"),
+    }
+
+
+def _known(password: Path) -> str:
+    """As an ACL has it: Redis keeps no password."""
+    if not password.exists():
+        password.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(password, secrets.token_hex(BITS // 8))
+    return "#" + hashlib.sha256(password.read_bytes()).hexdigest()
+
+
+def _write(path: Path, content: str) -> None:
+    """For its owner alone."""
+    beside = path.with_name(f"{path.name}.new")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+    beside.replace(path)
