@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests faults soak bench observe observability lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,18 @@ process-tests: $(DEV) ## The real processes, as their users meet them
 cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
 	.venv/bin/pytest -m cluster tests/cluster
 
+image: ## Build the container image of all services
+	deploy/cluster.sh image
+
+cluster-up: ## Install the platform on the Kubernetes cluster that kubectl knows: kind, minikube; PROFILE=small, split, durable
+	deploy/cluster.sh up $(ARGS)
+
+cluster-test: ## Place an order there, and check the laws
+	deploy/cluster.sh test
+
+cluster-down: ## Remove it from there, with its data and keys
+	deploy/cluster.sh down
+
 faults: $(DEV) ## Seeded trouble under a constant load, on every platform, and how long each recovery took
 	.venv/bin/pytest -m faults tests/faults $(ARGS)
 
@@ -84,6 +96,7 @@ lock: ## Write requirements/*.lock again from the pyproject.toml files
 	$(COMPILE) libs/cli/pyproject.toml --extra redis -c requirements/runtime.lock -o requirements/redis.lock
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml pyproject.toml --extra kafka --group dev \
 	    -c requirements/runtime.lock -o requirements/dev.lock
+	printf 'uv-build>=0.9,<0.14\n' | $(COMPILE) - -o requirements/build.lock
 
 clean: ## Remove environments and caches; the platform's data stays where it is
 	rm -rf .venv .venv-tools .*_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Api:
 
     @classmethod
     def of(cls, folder: Folder, who: str) -> "Api":
+        if elsewhere := os.environ.get("ORDERLY_URL"):
+            return cls(elsewhere.rstrip("/"), who)
         run = runfile.read(folder)
         if run is None or not (run.running() or run.leftovers()):
             raise NotRunning(folder.root)

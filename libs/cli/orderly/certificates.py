@@ -12,7 +12,7 @@ waits is longer than what it waits for, so that nobody's request fails.
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,8 +30,9 @@ from orderly.servers import KAFKA, REDIS
 from orderly.sockets import LOOPBACK
 
 HOLDERS = (GATEWAY, ORDER, PAYMENT, INVENTORY, PROVIDER, REGISTRY)
-BACKING_HOLDERS = (KAFKA, REDIS, OPERATOR)
+Holders = Mapping[str, Sequence[x509.GeneralName]]
 ADDRESS = x509.IPAddress(ip_address(LOOPBACK))  # of our Kafka and Redis: their clients look for it
+BACKING_HOLDERS: Holders = {KAFKA: [ADDRESS], REDIS: [ADDRESS], OPERATOR: ()}
 TRUST_DOMAIN = "orderly.local"
 NAMESPACE = "orderly"
 TRUSTED_AFTER: Millis = 15 * SECOND  # services look for new files every 2 s
@@ -52,7 +53,9 @@ class Shown:
 
 
 class Store:
-    """Raises OSError where the folder cannot be used, ValueError where there is something else in it."""
+    """Raises OSError where the folder cannot be used, ValueError where there is something else in it. `platform`: trust domain
+    and namespace of those who are spoken for; `holders`: who that is, and what their clients look for besides, where they are
+    not those of one machine."""
 
     def __init__(
         self,
@@ -63,11 +66,16 @@ class Store:
         life: Millis = LEAF_LIFE,
         trusted_after: Millis = TRUSTED_AFTER,
         forgotten_after: Millis = FORGOTTEN_AFTER,
+        platform: tuple[str, str] = (TRUST_DOMAIN, NAMESPACE),
+        holders: Holders | None = None,
     ) -> None:
         self._folder = folder
         self._authority = folder / "authority"
         self._clock = clock
-        self._holders = (*HOLDERS, *BACKING_HOLDERS) if secure or self.folder_of(KAFKA).exists() else HOLDERS
+        secure = secure or self.folder_of(KAFKA).exists()
+        local: Holders = {**dict.fromkeys(HOLDERS, ()), **(BACKING_HOLDERS if secure else {})}
+        self._holders = local if holders is None else holders
+        self._platform = platform
         self._life = life
         self._trusted_after = trusted_after
         self._forgotten_after = forgotten_after
@@ -148,11 +156,11 @@ class Store:
         stored = self._path(SIGNING).read_bytes()
         signing = Authority.load(Credential(stored, stored))
         bundle = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in self._trusted())
-        for service in self._holders:
+        for service, more in self._holders.items():
             folder = self.folder_of(service)
             leaf = self._leaf(service)
             if everyone or leaf is None or self._due(leaf, signing):
-                id, more = SpiffeId(TRUST_DOMAIN, NAMESPACE, service), [ADDRESS] * (service in (KAFKA, REDIS))
+                id = SpiffeId(*self._platform, service)
                 made = signing.issue(id, self._clock(), self._life, more)
                 publish(folder, made.certificate, made.key, bundle)
             elif (folder / AUTHORITIES).read_bytes() != bundle:
@@ -184,7 +192,7 @@ class Store:
     def _age(self, role: str) -> Millis:
         """Since it was put there; -1 where there is none."""
         try:
-            return self._clock() - round(self._path(role).stat().st_ctime * 1000)
+            return self._clock() - round(self._path(role).stat().st_mtime * 1000)
         except FileNotFoundError:
             return -1
 

@@ -5,6 +5,7 @@ nothing is, or until patience ends. Nothing here writes to the platform.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -86,6 +87,11 @@ def _journal(path: Path) -> Iterator[JournalEntry]:
 
 def _ledger(folder: Folder) -> Iterator[OperationRow]:
     """From the provider itself, with or without its server running. Opened when it is first asked for."""
+    if os.environ.get("ORDERLY_PROVIDER_URL"):
+        from orderly import elsewhere  # brings an HTTP client along
+
+        yield from elsewhere.ledger()
+        return
     if not (folder.root / "provider.db").exists():
         return
     command = [sys.executable, "-P", "-m", PROVIDER, "ledger", "--data", str(folder.root)]
@@ -100,7 +106,7 @@ def _ledger(folder: Folder) -> Iterator[OperationRow]:
 
 def _running(folder: Folder) -> bool:
     run = runfile.read(folder)
-    return run is not None and run.running()
+    return bool(os.environ.get("ORDERLY_PROVIDER_URL")) or (run is not None and run.running())
 
 
 def _whole_since(folder: Folder, now: Instant) -> Instant:

@@ -1,5 +1,6 @@
 """`orderly certs show|rotate`: the certificates by which the services know each other."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -9,7 +10,7 @@ from rich.markup import escape
 
 from common.clock import rfc3339, system_clock
 from orderly import runfile
-from orderly.certificates import FORGOTTEN_AFTER, TRUSTED_AFTER, Store
+from orderly.certificates import FORGOTTEN_AFTER, TRUST_DOMAIN, TRUSTED_AFTER, Store
 from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.options import Data, Json
@@ -69,6 +70,30 @@ def rotate(
         say(f"  it signs in {TRUSTED_AFTER // 1000} s, the old one is forgotten {FORGOTTEN_AFTER // 1000} s later")
     else:
         say(f"  the rest is done by the platform when it runs: {command('up', folder)}")
+
+
+@app.command()
+def kubernetes(
+    release: Annotated[str, typer.Option("--release", help="What the names of its Secrets begin with.")] = "orderly",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Where it is installed.")] = "orderly",
+    trust_domain: Annotated[str, typer.Option("--trust-domain", help="As in the chart's values.")] = TRUST_DOMAIN,
+    keys_only: Annotated[bool, typer.Option("--keys-only", help="Certificates come from elsewhere.")] = False,
+    again: Annotated[bool, typer.Option("--rotate", help="New keys and certificates for all, now.")] = False,
+    ca: Annotated[bool, typer.Option("--rotate-ca", help="Begin to replace the authority, in steps.")] = False,
+) -> None:
+    """Keep the Secrets of an installation in Kubernetes: make what is missing, renew what is due.
+
+    The chart does so at each install and upgrade, and every half hour; you may at any time, from wherever kubectl works.
+    """
+    from orderly.kubernetes_secrets import Platform, keep  # large, and needed only here
+
+    platform = Platform(release, namespace, trust_domain, certified=not keys_only)
+    work = Store.rotate if again else Store.rotate_authority if ca else Store.step
+    changed = asyncio.run(keep(platform, work))
+    for name in changed:
+        say(f"[green]✓[/] {name}")
+    if not changed:
+        say("nothing is due")
 
 
 @contextmanager

@@ -90,7 +90,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     async with client.ApiClient(configuration) as api:
         core: Any = client.CoreV1Api(api)
         nodes = (await core.list_node()).items
-        image = next(name for node in nodes for it in node.status.images for name in it.names if "pause" in name)
+        image = next(name for node in nodes for it in node.status.images for name in it.names or () if "pause" in name)
         namespace = f"orderly-test-{uuid.uuid4().hex[:8]}"
         await core.create_namespace({"metadata": {"name": namespace}})
         try:

@@ -1,0 +1,59 @@
+"""The chart as it is installed on the cluster: an order goes its way there, and the laws hold."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.installed import Installed
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def installed() -> Installed:
+    found = Installed.named()
+    if missing := found.missing():
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="module")
+def url(installed: Installed) -> Iterator[str]:
+    with installed.gateway() as found:
+        yield found
+
+
+def ask(url: str, data: Path, *words: str) -> str:
+    """The command line out here, which knows of the gateway alone."""
+    environ = {**os.environ, "ORDERLY_URL": url, "ORDERLY_DATA": str(data)}
+    command = [sys.executable, "-m", "orderly", *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_an_order_from_outside_is_confirmed_and_all_laws_hold(installed: Installed, url: str, tmp_path: Path) -> None:
+    sku = f"tea-{uuid.uuid4().hex[:8]}"
+    ask(url, tmp_path, "product", "put", sku, "--name", "Tea", "--price", "4.20")
+    ask(url, tmp_path, "product", "receive", sku, "10")
+    order = json.loads(ask(url, tmp_path, "order", "place", "--sku", f"{sku}:2", "--wait", "30", "--json"))
+    assert order["status"] == "confirmed"
+    found = installed.verify(tmp_path / "journal")
+    assert found["verdict"] == "holds", found
+
+
+def test_every_pod_is_ready_and_none_was_started_again_for_want_of_another(installed: Installed) -> None:
+    for component in ("gateway", "order", "payment", "inventory", "provider", "kafka", "redis", "auditor"):
+        pods = installed.pods(component)
+        assert pods, component
+        for pod in pods:
+            assert [it["ready"] for it in pod["status"]["containerStatuses"]] == [True], pod["metadata"]["name"]
+
+
+def test_the_services_log_says_who_is_found_by_the_api_server(installed: Installed) -> None:
+    log = installed.kubectl("logs", f"deploy/{installed.release}-gateway", "--tail", "-1")
+    assert '"endpoints"' in log or "endpoints" in log
