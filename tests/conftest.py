@@ -5,11 +5,16 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from deploy.observability import prometheus
+from deploy.observability import jaeger_binary, prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
 
-NEEDS: Mapping[str, Callable[[], object]] = {"kafka": java.find, "redis": redis.find, "prometheus": prometheus.find}
+NEEDS: Mapping[str, Callable[[], object]] = {
+    "kafka": java.find,
+    "redis": redis.find,
+    "prometheus": prometheus.find,
+    "jaeger": jaeger_binary.wanted,
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts what needs it

@@ -27,17 +27,31 @@ Tell = Callable[[str], object]
 
 
 def find(tell: Tell) -> Path:
-    """Raises Failure where there is none and none can be built."""
+    """Built where that is needed, by one of us at a time. Raises Failure where there is none and none can be built."""
     if found := shutil.which("jaeger"):
         return Path(found)
-    version = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()[:12]
-    kept = user_cache_path("orderly", appauthor=False) / f"jaeger-{version}" / "jaeger"
+    kept = _kept()
     kept.parent.mkdir(parents=True, exist_ok=True)
     with (kept.parent / "lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)  # two of us would build it twice
+        fcntl.flock(alone, fcntl.LOCK_EX)
         if not kept.exists():
             _build(kept, tell)
     return kept
+
+
+def wanted() -> None:
+    """Raises Failure where it is not there; continuous integration waits for it to be built."""
+    if os.environ.get("CI"):
+        find(print)
+    elif not shutil.which("jaeger") and not _kept().exists():
+        raise Failure(
+            "Jaeger was not built here yet", "python -m deploy.observability.jaeger_binary does it, in minutes"
+        )
+
+
+def _kept() -> Path:
+    version = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()[:12]
+    return user_cache_path("orderly", appauthor=False) / f"jaeger-{version}" / "jaeger"
 
 
 def _build(kept: Path, tell: Tell) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 from rich.markup import escape
 
-from deploy.observability import servers
-from deploy.observability.servers import Jaeger
+from deploy.observability import jaeger_server, prometheus
+from deploy.observability.jaeger_server import Jaeger
 from orderly import catalog, foreground
 from orderly.api import Api, Refused, Unanswered
 from orderly.failure import Failure
@@ -29,6 +29,8 @@ from orderly.runfile import Run
 from orderly.shape import Shape
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+RULES = Path(__file__).parents[1] / "helm" / "orderly" / "files" / "rules"
+SCRAPE_EVERY = 2  # seconds
 CARDS = ("tok_ok",) * 7 + ("tok_declined", "tok_error", "tok_lost")
 
 
@@ -54,9 +56,10 @@ def observe(folder: Folder, engine: str, rate: float, seconds: float | None) -> 
             jaeger = _jaeger(stack, home)
             launch = stack.enter_context(foreground.platform(folder, Shape(engine)))
             run = launch.run
-            prometheus = stack.enter_context(servers.prometheus(home, run))
+            targets, rules = prometheus.targets_of(run), sorted(RULES.glob("*.yaml"))
+            metrics = stack.enter_context(prometheus.running(home / "prometheus", targets, rules, f"{SCRAPE_EVERY}s"))
             stack.enter_context(_load(folder, run, rate))
-            _tell(folder, run, jaeger, prometheus, rate)
+            _tell(folder, run, jaeger, metrics.url, rate)
             threading.Event().wait(seconds)
         except KeyboardInterrupt:
             say()
@@ -65,7 +68,7 @@ def observe(folder: Folder, engine: str, rate: float, seconds: float | None) -> 
 def _jaeger(stack: ExitStack, home: Path) -> Jaeger | None:
     """Without it there is still all the rest."""
     try:
-        jaeger = stack.enter_context(servers.jaeger(home, say))
+        jaeger = stack.enter_context(jaeger_server.running(home, say))
     except Failure as failure:
         say(f"[yellow]no Jaeger:[/] {escape(failure.what)}; {escape(failure.advice)}")
         return None
@@ -73,10 +76,10 @@ def _jaeger(stack: ExitStack, home: Path) -> Jaeger | None:
     return jaeger
 
 
-def _tell(folder: Folder, run: Run, jaeger: Jaeger | None, prometheus: str, rate: float) -> None:
-    say(f"\n  [bold]Prometheus[/]  {prometheus}  [dim]every process, every 2 s[/]")
+def _tell(folder: Folder, run: Run, jaeger: Jaeger | None, metrics: str, rate: float) -> None:
+    say(f"\n  [bold]Prometheus[/]  {metrics}  [dim]every process, every {SCRAPE_EVERY} s; alerts: {metrics}/alerts[/]")
     if jaeger is not None:
-        say(f"  [bold]Jaeger[/]      {jaeger.ui}  [dim]query API: {jaeger.ui}/api/traces?service=order[/]")
+        say(f"  [bold]Jaeger[/]      {jaeger.url}  [dim]query API: {jaeger.url}/api/traces?service=order[/]")
         if not _sends(run, jaeger):
             say(
                 "              [yellow]but the platform ran before it; to have it send:[/] orderly down, then make observe"

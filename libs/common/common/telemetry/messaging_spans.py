@@ -2,7 +2,7 @@
 
     send order.commands         an API or a worker appends a command
     process order.commands      one input, from its decision to the commit of its transaction: a child of the span that sent it
-    project order               a batch folded into the read model: a child of the one trace in it, or linked to each of them
+    project order               a batch folded into the read model: a child of the first where all is of one trace; linked to the others
 
 What a decision sends bears the traceparent of its span, and so does the state that it leaves: a timer, an effect, or a
 successor after a restart goes on in the same trace. A transaction that was aborted leaves a failed span and no record that
@@ -117,6 +117,7 @@ def projecting(service: str, records: Sequence[Stored]) -> Iterator[None]:
         yield
         return
     one = next(iter(parents)) if len({tracecontext.trace_id(it) for it in parents}) == 1 else ""
+    others = [it for it in parents if it != one]
     told: Attributes = {
         "messaging.system": _system,
         "messaging.operation.type": "process",
@@ -125,7 +126,7 @@ def projecting(service: str, records: Sequence[Stored]) -> Iterator[None]:
         "messaging.batch.message_count": len(records),
         **querying("apply", service),
     }
-    span = traces.start(f"project {service}", SpanKind.CONSUMER, one, told, () if one else parents, root=True)
+    span = traces.start(f"project {service}", SpanKind.CONSUMER, one, told, others, root=True)
     tracecontext.enter(span.traceparent)
     try:
         yield
