@@ -2,7 +2,7 @@
 
     send order.commands         an API or a worker appends a command
     process order.commands      one input, from its decision to the commit of its transaction: a child of the span that sent it
-    project order               a batch folded into the read model: linked to each trace in it, or a child where there is but one
+    project order               a batch folded into the read model: linked to each trace in it, or a child of the only one
 
 What a decision sends bears the traceparent of its span, and so does the state that it leaves: a timer, an effect, or a
 successor after a restart goes on in the same trace. A transaction that was aborted leaves a failed span and no record that
