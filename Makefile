@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability sbom lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,11 +39,19 @@ status: $(RUNTIME) ## Show services, ports, memory and health
 
 test: check unit simulation integration process-tests faults ## Check everything there is to check
 
-check: $(DEV) ## Lint, formatting, types, and which package may import which
+check: $(DEV) sbom ## Lint, formatting, types, imports; insecure code, secrets, licences, and the bill of materials
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy libs services tests bench deploy/observability
 	.venv/bin/lint-imports
+	.venv/bin/bandit -q -c pyproject.toml -r libs services bench deploy -ll
+	git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
+	.venv/bin/pip-licenses >build/licences.txt
+
+sbom: $(DEV) ## Write what is shipped, with hashes, to build/sbom (CycloneDX): for the embedded engine, and with Kafka
+	@mkdir -p build/sbom
+	$(SBOM) requirements/runtime.lock -o build/sbom/orderly.cdx.json
+	$(SBOM) requirements/kafka.lock -o build/sbom/orderly-kafka.cdx.json
 
 unit: $(DEV) ## Unit and contract tests
 	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster"
@@ -101,6 +109,8 @@ lock: ## Write requirements/*.lock again from the pyproject.toml files
 clean: ## Remove environments and caches; the platform's data stays where it is
 	rm -rf .venv .venv-tools .*_cache .hypothesis
 	find libs services tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+SBOM := .venv/bin/python -W ignore -m cyclonedx_py requirements --pyproject libs/cli/pyproject.toml --output-reproducible
 
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	--no-annotate --no-emit-package orderly-common --no-emit-package orderly-laws

@@ -162,11 +162,11 @@ def test_a_cipher_does_not_show_its_secret() -> None:
         {"lines": [{"Payment_Token": "x"}]},
         {"error": "no such user: ada.l+x@example.co.uk"},
         {"exception": "ValueError: Bearer abc.def"},
-        {"error": "claims of eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"},
-        {"error": "redis://order:hunter2@127.0.0.1:1 is away"},
+        {"error": "claims of eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"},  # pragma: allowlist secret
+        {"error": "redis://order:hunter2@127.0.0.1:1 is away"},  # pragma: allowlist secret
         {"error": ValueError("tok_4242 was refused")},
         {"error": b"tok_4242"},
-        {"error": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"},
+        {"error": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----"},  # pragma: allowlist secret
     ],
 )
 def test_a_log_line_masks_what_is_personal_or_secret(said: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def meeting_place(log: Path) -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     base = runtime if runtime and os.path.isdir(runtime) and len(runtime) < 50 else tempfile.gettempdir()
     if len(base) >= 50:
-        base = "/tmp"
+        base = "/tmp"  # nosec B108 # a directory of our own in it, and private: see below
     name = blake2b(str(log.resolve()).encode(), digest_size=8).hexdigest()
     place = Path(base, f"orderly-{os.getuid()}-{name}")
     place.mkdir(mode=0o700, exist_ok=True)
