@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from rich.markup import escape
 
-from deploy.observability import jaeger_server, prometheus
+from deploy.observability import auditor, jaeger_server, prometheus
 from deploy.observability.jaeger_server import Jaeger
 from orderly import catalog, foreground
 from orderly.api import Api, Refused, Unanswered
@@ -56,7 +56,8 @@ def observe(folder: Folder, engine: str, rate: float, seconds: float | None) -> 
             jaeger = _jaeger(stack, home)
             launch = stack.enter_context(foreground.platform(folder, Shape(engine)))
             run = launch.run
-            targets, rules = prometheus.targets_of(run), sorted(RULES.glob("*.yaml"))
+            audited = stack.enter_context(auditor.running(home, folder))
+            targets, rules = [*prometheus.targets_of(run), audited], sorted(RULES.glob("*.yaml"))
             metrics = stack.enter_context(prometheus.running(home / "prometheus", targets, rules, f"{SCRAPE_EVERY}s"))
             stack.enter_context(_load(folder, run, rate))
             _tell(folder, run, jaeger, metrics.url, rate)

@@ -2,8 +2,6 @@
 
 import asyncio
 import itertools
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,14 +12,13 @@ from typing import Any
 
 from system import Client, System
 
-from deploy.observability import prometheus
+from deploy.observability import auditor, prometheus
 from deploy.observability.__main__ import FILES, ROOT
 from deploy.observability.prometheus import Prometheus
 from deploy.observability.rules import alerts, rule, slos
 from deploy.observability.rules.rule import Alert, Group
 from orderly import runfile
 from orderly.folder import Folder
-from orderly.sockets import LOOPBACK, free_ports
 
 SCALE = 1 / 60  # of the times of a second set of rules: an hour is a minute
 QUICK = {"pace": "quick"}  # the labels of their alerts
@@ -60,12 +57,11 @@ def observed(system: System, folder: Path) -> Iterator[Observed]:
     """Nothing of it is left when the block is."""
     run = runfile.read(Folder.at(system.data))
     assert run is not None
-    (port,) = free_ports(1)
-    auditor = {"targets": [f"{LOOPBACK}:{port}"], "labels": {"job": "auditor", "instance": "auditor"}}
-    targets = [*prometheus.targets_of(run), auditor]
     rules = [*sorted((ROOT / FILES / "rules").glob("*.yaml")), _quick(folder / "quick.yaml")]
-    with _auditing(system.data, port), prometheus.running(folder, targets, rules, "1s") as found, _loaded(system):
-        yield Observed(system, found)
+    with auditor.running(folder, Folder.at(system.data), every=5) as audited:
+        targets = [*prometheus.targets_of(run), audited]
+        with prometheus.running(folder, targets, rules, "1s") as found, _loaded(system):
+            yield Observed(system, found)
 
 
 def _quick(path: Path) -> Path:
@@ -80,28 +76,6 @@ def _quick(path: Path) -> Path:
 
 def _marked(alert: Alert) -> Alert:
     return replace(alert, labels={**alert.labels, **QUICK})
-
-
-@contextmanager
-def _auditing(data: Path, port: int) -> Iterator[None]:
-    command = [
-        sys.executable,
-        "-m",
-        "orderly",
-        "audit",
-        "--data",
-        str(data),
-        "--every",
-        "5",
-        "--metrics-port",
-        str(port),
-    ]
-    auditor = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        auditor.terminate()
-        auditor.wait(20)
 
 
 @contextmanager

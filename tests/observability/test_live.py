@@ -34,6 +34,7 @@ BOUNDS: Mapping[str, str] = {
     "method": r"GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|other",
     "code": r"[1-5]\d\d|none",
     "upstream": "|".join((*topology.SERVICES, topology.REGISTRY)),
+    "action": r"[a-z_]+",
     "law": r"L\d\d?",
     "cache": "catalog",
     "loop": "processor|projector|faults",

@@ -32,7 +32,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`unit` in Grafana's words: `s`, `reqps`, `percentunit`, `short`. `bad`: from this value on a number is red."""
+    """`unit` in Grafana's words: `s`, `reqps`, `percentunit`, `short`. A number is red from `bad` on, or until `good`."""
 
     title: str
     description: str
@@ -42,6 +42,14 @@ class Panel:
     width: int = 8
     height: int = 8
     bad: float | None = None
+    good: float | None = None
+
+    @property
+    def steps(self) -> Sequence[tuple[float | None, str]]:
+        """From which value on a number has which colour."""
+        if self.good is not None:
+            return (None, "red"), (self.good, "green")
+        return (None, "green"), *([(self.bad, "red")] if self.bad is not None else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,10 @@ def lines(title: str, description: str, unit: str, *queries: Query, width: int =
     return Panel(title, description, unit, queries, "lines", width)
 
 
-def number(title: str, description: str, unit: str, expr: str, *, bad: float | None = None) -> Panel:
-    return Panel(title, description, unit, (Query(expr),), "number", 4, 4, bad)
+def number(
+    title: str, description: str, unit: str, expr: str, *, bad: float | None = None, good: float | None = None
+) -> Panel:
+    return Panel(title, description, unit, (Query(expr),), "number", 4, 4, bad, good)
 
 
 def render(board: Board) -> str:
@@ -80,12 +90,12 @@ def render(board: Board) -> str:
             .as_dropdown(True)
         )
     )
-    for number, (panel, place) in enumerate(zip(board.panels, _places(board.panels), strict=True), 1):
+    for number, (panel, place) in enumerate(zip(board.panels, places(board.panels), strict=True), 1):
         built.with_panel(_panel(panel).id(number).grid_pos(place))
     return json.dumps(built.build(), cls=JSONEncoder, sort_keys=True, indent=1) + "\n"
 
 
-def _places(panels: Sequence[Panel]) -> list[models.GridPos]:
+def places(panels: Sequence[Panel]) -> list[models.GridPos]:
     """In rows, from left to right: a panel that does not fit into the row begins the next one."""
     places: list[models.GridPos] = []
     x = y = tallest = 0
@@ -117,7 +127,7 @@ def _panel(panel: Panel) -> Any:
                 )
             )
         case "number":
-            built = stat.Panel().thresholds(_thresholds(panel.bad)).reduce_options(LAST)
+            built = stat.Panel().thresholds(_thresholds(panel)).reduce_options(LAST)
         case "heatmap":
             built = (
                 heatmap.Panel()
@@ -127,6 +137,8 @@ def _panel(panel: Panel) -> Any:
                 .show_tooltip()
                 .exemplars_color("rgba(255,0,255,0.7)")
             )
+    if panel.kind == "number" and panel.unit == "short":
+        built.decimals(0)
     built.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE)
     for letter, query in zip("ABCDEFGH", panel.queries, strict=False):
         built.with_target(_target(query, letter, panel.kind))
@@ -142,8 +154,6 @@ def _target(query: Query, letter: str, kind: Kind) -> prometheus.Dataquery:
     return built.exemplar(query.exemplars)
 
 
-def _thresholds(bad: float | None) -> dashboard.ThresholdsConfig:
-    steps = [models.Threshold(color="green", value=None)]
-    if bad is not None:
-        steps.append(models.Threshold(color="red", value=bad))
+def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    steps = [models.Threshold(color=colour, value=value) for value, colour in panel.steps]
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)

@@ -1,6 +1,9 @@
 """The few forms that most PromQL here has. Every rate is over `$__rate_interval`, which knows the scrape interval."""
 
+from common.topology import PROCESSING_SERVICES
+
 RATE = "$__rate_interval"
+PROCESSING = f'job=~"{"|".join(PROCESSING_SERVICES)}"'  # those that read and write the log
 
 
 def _series(metric: str, matchers: str) -> str:

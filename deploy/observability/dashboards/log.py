@@ -1,7 +1,7 @@
 """The log and what is done exactly once: lag, transactions, fencing, dead letters. The same on every engine."""
 
 from deploy.observability.dashboards.board import Board, Query, lines, number
-from deploy.observability.dashboards.expressions import RATE, per_second, quantile
+from deploy.observability.dashboards.expressions import PROCESSING, RATE, per_second, quantile
 
 BOARD = Board(
     "orderly-log",
@@ -65,7 +65,7 @@ BOARD = Board(
             "Partitions by process",
             "How the partitions are shared: a step is a rebalance.",
             "short",
-            Query("sum by (job, instance) (orderly_processor_partitions)", "{{job}} {{instance}}"),
+            Query(f"sum by (job, instance) (orderly_processor_partitions{{{PROCESSING}}})", "{{job}} {{instance}}"),
         ),
         lines(
             "Transactions",
@@ -77,15 +77,15 @@ BOARD = Board(
             "Records in a transaction",
             "How many records were committed together: the batching that a load brings by itself.",
             "short",
-            Query(quantile(0.5, "orderly_log_transaction_records", by="job"), "{{job}} p50"),
-            Query(quantile(0.99, "orderly_log_transaction_records", by="job"), "{{job}} p99"),
+            Query(quantile(0.5, "orderly_log_transaction_records", PROCESSING, by="job"), "{{job}} p50"),
+            Query(quantile(0.99, "orderly_log_transaction_records", PROCESSING, by="job"), "{{job}} p99"),
         ),
         lines(
             "Time of a commit",
             "From the end of the work to the word that it is committed.",
             "s",
-            Query(quantile(0.5, "orderly_log_transaction_seconds", by="job"), "{{job}} p50"),
-            Query(quantile(0.99, "orderly_log_transaction_seconds", by="job"), "{{job}} p99"),
+            Query(quantile(0.5, "orderly_log_transaction_seconds", PROCESSING, by="job"), "{{job}} p50"),
+            Query(quantile(0.99, "orderly_log_transaction_seconds", PROCESSING, by="job"), "{{job}} p99"),
         ),
         lines(
             "Inputs",
@@ -103,13 +103,13 @@ BOARD = Board(
             "Time of an append, p99",
             "Until the log has acknowledged a command: what an acceptance waits for.",
             "s",
-            Query(quantile(0.99, "orderly_log_append_seconds", by="job"), "{{job}}"),
+            Query(quantile(0.99, "orderly_log_append_seconds", PROCESSING, by="job"), "{{job}}"),
         ),
         lines(
             "Dead letters",
             "Inputs that were set aside.",
             "short",
-            Query(f"sum by (job) (increase(orderly_dead_letters_total[{RATE}]))", "{{job}}"),
+            Query(f"sum by (job) (increase(orderly_dead_letters_total{{{PROCESSING}}}[{RATE}]))", "{{job}}"),
             width=12,
         ),
         lines(

@@ -1,7 +1,7 @@
 """The reading side: how stale read models are, what was folded, and what the caches answer."""
 
 from deploy.observability.dashboards.board import Board, Query, lines, number
-from deploy.observability.dashboards.expressions import RATE, per_second, quantile, share
+from deploy.observability.dashboards.expressions import PROCESSING, RATE, per_second, quantile, share
 
 READS = 'job="gateway",method="GET"'
 
@@ -61,7 +61,7 @@ BOARD = Board(
             "Folded",
             "Records that were folded into a read model, per second.",
             "ops",
-            Query(per_second("orderly_projection_records_total", by="job"), "{{job}}"),
+            Query(per_second("orderly_projection_records_total", PROCESSING, by="job"), "{{job}}"),
         ),
         lines(
             "Cached reads",
@@ -86,7 +86,7 @@ BOARD = Board(
             "Read models folded anew",
             "A read model that was lost, or never was, is folded from the first event.",
             "short",
-            Query(f"sum by (job) (increase(orderly_projection_rebuilds_total[{RATE}]))", "{{job}}"),
+            Query(f"sum by (job) (increase(orderly_projection_rebuilds_total{{{PROCESSING}}}[{RATE}]))", "{{job}}"),
             width=24,
         ),
     ),

@@ -67,6 +67,13 @@ BOARD = Board(
             ),
         ),
         lines(
+            "Decisions of the policies",
+            "What was asked for and what the policies said, at the door and on the thing itself.",
+            "ops",
+            Query(per_second("orderly_policy_decisions_total", by="action, outcome"), "{{action}} {{outcome}}"),
+            width=12,
+        ),
+        lines(
             "Between services",
             "Calls that the call graph does not allow, and handshakes that failed.",
             "short",
@@ -75,6 +82,7 @@ BOARD = Board(
                 f"sum by (job, side) (increase(orderly_handshakes_refused_total[{RATE}]))",
                 "{{job}} handshake as {{side}}",
             ),
+            width=12,
         ),
     ),
 )

@@ -9,7 +9,7 @@ def _number(slo: Slo) -> Panel:
     ratio = f'{recorded(WINDOWS[-1])}{{slo="{slo.name}"}}'
     title = slo.name.replace("-", " ").capitalize()
     description = f"{slo.promise} Shown: the share that was good in the last three days; promised: {slo.objective:.1%}."
-    return number(title, description, "percentunit", f"1 - {ratio}")
+    return number(title, description, "percentunit", f"1 - {ratio}", good=slo.objective)
 
 
 def _burn(slo: Slo) -> Panel:
