@@ -85,6 +85,7 @@ async def keep(platform: Platform, work: Work = Store.step) -> list[str]:
             return [name for name in changed if name]
 
 
+# pragma: allowlist nextline secret
 async def _certify(secrets: "_Secrets", platform: Platform, place: Path, work: Work) -> list[str | None]:
     authority = place / "authority"
     authority.mkdir(mode=0o700, parents=True)
