@@ -5,6 +5,7 @@
     Problem                  as it says
     Unavailable              503, Retry-After
     router and framework     404, 405 (Allow) ..., by their status
+    RequestValidationError   422, naming fields that the schema knows, never their values
     anything else            500 and a log record; the caller learns the trace id only
 """
 
@@ -14,7 +15,8 @@ from typing import Any
 
 import msgspec
 import structlog
-from starlette.applications import Starlette
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -62,9 +64,9 @@ class Problem(OrderlyError):
         )
 
 
-def install(app: Starlette) -> None:
+def install(app: FastAPI) -> None:
     """Make every error of this application a problem."""
-    for kind in (OrderlyError, HTTPException, ClientDisconnect, Exception):
+    for kind in (OrderlyError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -86,6 +88,8 @@ def of(error: Exception) -> Problem:
         case HTTPException(status_code=status) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             phrase = HTTPStatus(status).phrase
             return Problem(status, phrase.lower().replace(" ", "-"), _GENERAL.get(status, f"{phrase}."), error.headers)
+        case RequestValidationError():
+            return invalid(error.errors())
         case ClientDisconnect():
             return Problem(400, "disconnected", "The caller left before its request was complete.")
         case _:

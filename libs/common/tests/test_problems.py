@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 
 from common import problems
 from common.errors import LogError, Unavailable
@@ -34,6 +34,9 @@ def application() -> FastAPI:
     @app.get("/other")
     async def other() -> None:
         raise LogError(CANARY)
+
+    @app.get("/typed")
+    async def typed(number: int, letter: str = Query("a", max_length=1)) -> None: ...
 
     @app.post("/body")
     async def body(request: Request) -> None:
@@ -88,6 +91,12 @@ async def test_unknown_addresses_and_methods_are_problems_too(server: Address) -
     assert (reply.status, reply.is_problem, CANARY.encode() in reply.body) == (404, True, False)
     reply = await server.request("DELETE", "/problem")
     assert (reply.status, reply.is_problem, reply.headers["allow"]) == (405, True, "GET")
+
+
+async def test_what_the_framework_refuses_is_422_and_names_the_field_but_not_the_value(server: Address) -> None:
+    reply = await server.request("GET", f"/typed?number={CANARY}&letter={CANARY}")
+    assert (reply.status, reply.is_problem, CANARY.encode() in reply.body) == (422, True, False)
+    assert "number" in reply.json()["detail"]
 
 
 async def test_without_a_usable_trace_a_new_one_is_told(server: Address) -> None:

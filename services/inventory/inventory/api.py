@@ -1,8 +1,7 @@
 """The inventory service's HTTP API: each route says what it takes, whom it serves, and which status an answer has."""
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, tracecontext
 from common.consistency import Asked, Token
@@ -10,34 +9,40 @@ from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
 from common.resilience import deadline
 from common.respond import application, as_json, versioned
-from common.security.identity import caller_of
+from common.security.identity import Caller
 from inventory.changes import Changes
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
 
 
-def build(stocking: Stocking, queries: Queries, changes: Changes) -> Starlette:
+def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
+    app = application("inventory")
+    deadline.install(app)
+
+    @app.get("/v1/products")
     async def page(request: Request) -> Response:
         found = await queries.page(parameters.cursor(request), parameters.limit(request), Asked.by(request))
         return as_json(found, headers={"Cache-Control": "private, max-age=1"})
 
+    @app.get("/v1/products/{sku}")
     async def show(request: Request) -> Response:
         view = await queries.product(parameters.sku(request), Asked.by(request))
         return versioned(request, shown(view), view.version, "private, max-age=1")
 
-    async def put(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.put("/v1/products/{sku}")
+    async def put(request: Request, caller: Caller) -> Response:
         sku = parameters.sku(request)
         body = await json_body.parse(request, ProductBody)
         return await _done(sku, await stocking.put(sku, body, caller, tracecontext.of(request.scope)))
 
-    async def receive(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.post("/v1/products/{sku}/receipts")
+    async def receive(request: Request, caller: Caller) -> Response:
         sku = parameters.sku(request)
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, ReceiptBody)
         return await _done(sku, await stocking.receive(sku, body, key, caller, tracecontext.of(request.scope)))
 
+    @app.get("/internal/catalog/changes")
     async def follow(request: Request) -> Response:
         stream = changes.stream()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -56,14 +61,4 @@ def build(stocking: Stocking, queries: Queries, changes: Changes) -> Starlette:
             return as_json({"sku": sku}, 202, headers)
         return as_json(shown(view), 200, {**headers, "ETag": f'"{view.version}"'})
 
-    app = application(
-        {
-            "GET /v1/products": page,
-            "GET /v1/products/{sku}": show,
-            "PUT /v1/products/{sku}": put,
-            "POST /v1/products/{sku}/receipts": receive,
-            "GET /internal/catalog/changes": follow,
-        }
-    )
-    deadline.install(app)
     return app

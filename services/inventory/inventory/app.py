@@ -1,6 +1,6 @@
 """Wires the inventory service: the one place that knows which adapter stands behind which port."""
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 from common import engine, replay
 from common.runtime import Process
@@ -18,7 +18,7 @@ from inventory.stocking import Stocking
 def build(settings: Settings) -> Process:
     platform = Platform.open("inventory", settings)
 
-    def serve() -> Starlette:
+    def serve() -> FastAPI:
         view = platform.view()
         queries = Queries(view, platform.log)
         stocking = Stocking(queries, Sender("inventory", platform.log, platform.clock))

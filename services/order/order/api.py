@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, tracecontext
 from common.consistency import Asked
@@ -16,7 +15,7 @@ from common.errors import Unavailable
 from common.resilience import deadline
 from common.respond import application, as_json, versioned
 from common.security import policy
-from common.security.identity import Identity, caller_of
+from common.security.identity import Caller, Identity
 from common.security.vault import Vault
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
@@ -27,22 +26,25 @@ HEARTBEAT = 10.0
 LOOK_AGAIN = 0.5
 
 
-def build(placing: Placing, queries: Queries, vault: Vault) -> Starlette:
-    async def place(request: Request) -> Response:
-        caller = caller_of(request)
+def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
+    app = application("order")
+    deadline.install(app)
+
+    @app.post("/v1/orders", status_code=202)
+    async def place(request: Request, caller: Caller) -> Response:
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, PlaceOrderBody)
         accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), Asked.by(request).token)
         return await _outcome(accepted, parameters.wait(request.headers))
 
-    async def page(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.get("/v1/orders")
+    async def page(request: Request, caller: Caller) -> Response:
         return as_json(
             await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), Asked.by(request))
         )
 
-    async def show(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.get("/v1/orders/{order_id}")
+    async def show(request: Request, caller: Caller) -> Response:
         view = await _own(request, caller, "show_order")
         told = delivery(view, caller, vault)
         tag = (
@@ -50,19 +52,19 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> Starlette:
         )  # not the copy that a client still has
         return versioned(request, {**shown(view), "delivery": told}, tag, "private, no-cache")
 
-    async def timeline(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.get("/v1/orders/{order_id}/timeline")
+    async def timeline(request: Request, caller: Caller) -> Response:
         view = await _told(request, caller, "show_timeline")
         return as_json({"order_id": view.order_id, "entries": await queries.timeline(view.order_id)})
 
-    async def stream(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.get("/v1/orders/{order_id}/stream")
+    async def stream(request: Request, caller: Caller) -> Response:
         view = await _told(request, caller, "stream_timeline")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(queries, view.order_id), media_type="text/event-stream", headers=headers)
 
-    async def cancel(request: Request) -> Response:
-        caller = caller_of(request)
+    @app.post("/v1/orders/{order_id}/cancellation", status_code=202)
+    async def cancel(request: Request, caller: Caller) -> Response:
         parameters.optional_idempotency_key(request)  # the order itself makes a repeated cancellation one
         order_id = parameters.order_id(request)
         accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope), Asked.by(request))
@@ -100,17 +102,6 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> Starlette:
         headers["ETag"] = f'"{view.version}"'
         return as_json(shown(view), 200 if wait and view.final else 202, headers)
 
-    app = application(
-        {
-            "POST /v1/orders": place,
-            "GET /v1/orders": page,
-            "GET /v1/orders/{order_id}": show,
-            "GET /v1/orders/{order_id}/timeline": timeline,
-            "GET /v1/orders/{order_id}/stream": stream,
-            "POST /v1/orders/{order_id}/cancellation": cancel,
-        }
-    )
-    deadline.install(app)
     return app
 
 

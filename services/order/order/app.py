@@ -1,6 +1,6 @@
 """Wires the order service: the one place that knows which adapter stands behind which port."""
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 from common import engine, faults, replay
 from common.clock import SECOND
@@ -29,7 +29,7 @@ def build(settings: Settings) -> Process:
     inventory = Upstream(INVENTORY, settings.inventory_url, policy, calls, platform.credentials)
     vault = Vault.of(settings)
 
-    def serve() -> Starlette:
+    def serve() -> FastAPI:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)

@@ -1,6 +1,6 @@
 """Wires the payment service: the one place that knows which adapter stands behind which port."""
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 from common import engine, faults, replay
 from common.contracts.fields import PAYMENT_TOKEN
@@ -35,7 +35,7 @@ def build(settings: Settings) -> Process:
 
     worker = ProviderWorker(settings.provider_url, report, card, policy=policy, middlewares=calls, credentials=own)
 
-    def serve() -> Starlette:
+    def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))
 
     process = assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=PaymentProjection(), offer=worker.offer)

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
+from fastapi import FastAPI, Request, Response
 from pydantic import Field, StringConstraints
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
 from common import json_body
 from common.contracts.api import Body
@@ -37,7 +35,10 @@ class HeartbeatBody(Body):
     lease: Seconds
 
 
-def build(watching: Watching) -> Starlette:
+def build(watching: Watching) -> FastAPI:
+    app = application("registry")
+
+    @app.put("/v1/services/{service}/{instance}")
     async def heartbeat(request: Request) -> Response:
         service, instance = request.path_params["service"], request.path_params["instance"]
         _only_itself(request, "register", service)
@@ -46,24 +47,20 @@ def build(watching: Watching) -> Starlette:
         watching.heartbeat(service, instance, endpoint, body.heartbeat, body.lease)
         return Response(status_code=204)
 
+    @app.delete("/v1/services/{service}/{instance}")
     async def leave(request: Request) -> Response:
         service, instance = request.path_params["service"], request.path_params["instance"]
         _only_itself(request, "leave", service)
         watching.leave(service, instance)
         return Response(status_code=204)
 
+    @app.get("/v1/services/{service}")
     async def listing(request: Request) -> Response:
         service = request.path_params["service"]
         after = request.query_params.get("after", "")
         return as_json(await watching.listing(service, after, _wait(request.query_params.get("wait", "0"))))
 
-    return application(
-        {
-            "PUT /v1/services/{service}/{instance}": heartbeat,
-            "DELETE /v1/services/{service}/{instance}": leave,
-            "GET /v1/services/{service}": listing,
-        }
-    )
+    return app
 
 
 def _only_itself(request: Request, action: str, service: str) -> None:

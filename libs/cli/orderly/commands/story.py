@@ -1,6 +1,5 @@
 """`orderly run` and `orderly demo`: the platform, and five orders that tell how it works."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ from orderly.failure import FAILED, Failure
 from orderly.folder import Folder
 from orderly.options import Brokers, Data, Durable, Engine, Port, Scale, Secure
 from orderly.output import command, megabytes, say, say_line
-from orderly.processes import Identity
 from orderly.runfile import Run
 from orderly.shape import Shape
 from orderly.story import Told
@@ -48,7 +46,7 @@ def demo(
         float | None, typer.Option(metavar="SECONDS", help="Fail when the first order was confirmed later.")
     ] = None,
     memory_within: Annotated[
-        int | None, typer.Option(metavar="MB", help="Fail when all processes together took more memory.")
+        int | None, typer.Option(metavar="MB", help="Fail when the platform's processes took more memory in all.")
     ] = None,
 ) -> None:
     """Tell the story and exit. Exit code 1: an order ended otherwise than it should, or a budget was exceeded.
@@ -75,8 +73,9 @@ def demo(
 def _tell(folder: Folder, started: Run) -> Told:
     told = story.tell(folder, started.base_url, say, say_line)
     now = runfile.read(folder) or started
-    services = {it.name: it.process.memory() for it in now.services if it.process}
-    told.memory = sum(services.values()) + now.supervisor.memory() + Identity.of(os.getpid()).memory()
+    processes = {it.name: it.process.memory() for it in now.services if it.process}
+    processes["supervisor"] = now.supervisor.memory()
+    told.memory = sum(processes.values())
     count = len(story.SCENES)
     say()
     if told.wrong:
@@ -86,8 +85,8 @@ def _tell(folder: Folder, started: Run) -> Told:
     if told.first is not None:
         by_make = "" if story.since_make(told.first) is None else f", {story.since_make(told.first):.1f} s after make"
         say(f"  [dim]first order confirmed[/]    {story.since_command(told.first):.1f} s after the command{by_make}")
-    each = ", ".join(f"{name} {megabytes(size)}" for name, size in services.items())
-    say(f"  [dim]memory of all processes[/]  {megabytes(told.memory)} [dim]({each})[/]")
+    each = ", ".join(f"{name} {megabytes(size)}" for name, size in processes.items())
+    say(f"  [dim]memory of the platform[/]   {megabytes(told.memory)} [dim]({each})[/]")
     return told
 
 

@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-from starlette.applications import Starlette
-from starlette.requests import Request
+from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import problems
@@ -50,7 +49,7 @@ def header(seconds: float) -> str:
     return str(int((time.time() + seconds) * 1000))
 
 
-def install(app: Starlette) -> None:
+def install(app: FastAPI) -> None:
     """Have a service keep its callers' deadlines. Only behind the gateway, which lets no such header in."""
     app.add_middleware(Kept)
 
