@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,21 @@ class Observed:
             it["labels"]["alertname"] == name and it["state"] == "firing" and pace.items() <= it["labels"].items()
             for it in self.alerts()
         )
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """To the process of this name."""
+        run = runfile.read(self.folder)
+        process = run.service(name).process if run is not None else None
+        assert process is not None, f"{name} is down"
+        process.send(number)
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        self.send(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(name, signal.SIGCONT)
 
     def alerts(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.prometheus.ask("alerts")["alerts"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from prometheus_client.metrics_core import Metric
-from system import System, orderly
+from system import orderly
 
 from common import topology
 from common.telemetry import metrics
@@ -18,13 +18,9 @@ from deploy.observability.dashboards.boards import BOARDS
 from deploy.observability.reference import declared, labels_of, shown
 from deploy.observability.rules import alerts, slos
 from deploy.observability.rules.rule import Alert
-from orderly import records, runfile
-from orderly.processes import Identity
-from tests.faults.alarms import alarm
-from tests.faults.cards import cards
+from orderly import records
 from tests.faults.poison import Poisoner
-from tests.faults.setting import SCALED, Setting
-from tests.observability.observed import Observed, observed
+from tests.observability.observed import Observed
 
 pytestmark = [pytest.mark.process, pytest.mark.prometheus, pytest.mark.timeout(240)]
 
@@ -39,17 +35,6 @@ BOUNDS: Mapping[str, str] = {
     "cache": "catalog",
     "loop": "processor|projector|faults",
 }
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    system = System(tmp_path_factory.mktemp("observed"))
-    try:
-        system.up()
-        with observed(system, tmp_path_factory.mktemp("prometheus")) as found:
-            yield found
-    finally:
-        system.down()
 
 
 def every_expression() -> Iterator[str]:
@@ -137,12 +122,6 @@ def test_in_peace_no_alert_fires(live: Observed) -> None:
     assert [it["labels"] for it in live.alerts() if it["state"] == "firing" and "pace" not in it["labels"]] == []
 
 
-def test_every_fault_of_the_suite_has_an_alert() -> None:
-    known = {it.name for group in (*slos.groups(), *alerts.groups()) for it in group.rules if isinstance(it, Alert)}
-    for setting in (Setting(), Setting("kafka"), Setting("kafka", brokers=3, scale=SCALED)):
-        assert {alarm(card) for card in cards(setting)} <= known
-
-
 class TestFaults:
     """What the fault suite does, done to the live platform; the alerts are those of the quick set."""
 
@@ -157,22 +136,10 @@ class TestFaults:
         eventually(lambda: live.fires("OrderlyDuplicates"), within=SECONDS)
 
     def test_a_killed_process_was_restarted(self, live: Observed) -> None:
-        process(live, "payment").send(signal.SIGKILL)
+        live.send("payment", signal.SIGKILL)
         eventually(lambda: live.fires("OrderlyRestarted"), within=SECONDS)
 
     def test_a_frozen_process_is_down_and_burns_the_budget_of_acceptance(self, live: Observed) -> None:
-        frozen = process(live, "order")
-        frozen.send(signal.SIGSTOP)
-        try:
+        with live.frozen("order"):
             eventually(lambda: live.fires("OrderlyDown"), within=SECONDS)
-        finally:
-            frozen.send(signal.SIGCONT)
         eventually(lambda: live.fires("OrderlyAcceptanceLatencyBurnsFast"), within=SECONDS)
-
-
-def process(live: Observed, name: str) -> Identity:
-    run = runfile.read(live.folder)
-    assert run is not None
-    found = run.service(name).process
-    assert found is not None
-    return found

@@ -12,6 +12,9 @@ from deploy.observability.__main__ import FILES, ROOT
 from deploy.observability.prometheus import find
 from deploy.observability.rules import alerts, slos
 from deploy.observability.rules.rule import Alert, Group
+from tests.faults.alarms import alarm
+from tests.faults.cards import cards
+from tests.faults.setting import SCALED, Setting
 from tests.observability import cases
 
 RUNBOOKS = ROOT / "docs/runbooks"
@@ -83,6 +86,11 @@ def test_an_alert_has_a_runbook_that_knows_it(alert: Alert) -> None:
 def test_no_runbook_is_for_an_alert_that_there_is_not() -> None:
     written = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
     assert written == {alert.runbook for alert in ALERTS.values()}
+
+
+def test_every_fault_of_the_suite_has_an_alert() -> None:
+    for setting in (Setting(), Setting("kafka"), Setting("kafka", brokers=3, scale=SCALED)):
+        assert {alarm(card) for card in cards(setting)} <= set(ALERTS)
 
 
 def test_the_rules_in_the_chart_are_plain_yaml() -> None:
