@@ -75,7 +75,7 @@ up() {
     kubectl label --overwrite namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
     say "installing $release ($profile) in namespace $namespace, until all is ready"
     helm upgrade --install "$release" "$chart" --namespace "$namespace" --values "$values" \
-        --set-string image.repository="$repository" --set-string image.tag="$tag" --wait --timeout 5m "$@" ||
+        --set-string image.repository="$repository" --set-string image.tag="$tag" --wait --timeout 10m "$@" ||
         { kubectl get pods --namespace "$namespace" >&2; give_up "it is not ready: kubectl logs and describe tell why"; }
     say "ready after $((SECONDS - began)) s"
 }

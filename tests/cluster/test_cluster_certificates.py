@@ -39,7 +39,12 @@ async def data(api: Any, platform: Platform, name: str) -> dict[str, str]:
 
 async def test_what_is_missing_is_made_and_what_is_there_is_kept(api: Any, platform: Platform) -> None:
     made = await keep(platform)
-    assert set(made) == {"shop-keys", "shop-authority", *(f"shop-{it}-tls" for it in platform.holders)}
+    assert set(made) == {
+        "shop-keys",
+        "shop-redis-acl",
+        "shop-authority",
+        *(f"shop-{it}-tls" for it in platform.holders),
+    }
     before = await data(api, platform, "shop-keys")
     assert await keep(platform) == []
     await api.delete_namespaced_secret("shop-order-tls", platform.namespace)
@@ -84,3 +89,12 @@ async def test_a_new_authority_is_trusted_before_it_signs_and_the_old_one_until_
     await an_hour_passes()
     await keep(platform)
     assert await trusted() == 1
+
+
+async def test_a_password_that_is_new_is_added_and_no_other_changes(api: Any, platform: Platform) -> None:
+    await keep(platform)
+    before = await data(api, platform, "shop-keys")
+    await api.patch_namespaced_secret("shop-keys", platform.namespace, {"data": {"redis-gateway": None}})
+    assert await keep(platform) == ["shop-keys", "shop-redis-acl"]
+    after = await data(api, platform, "shop-keys")
+    assert {name for name in before if before[name] != after[name]} == {"redis-gateway"}

@@ -2,7 +2,8 @@
 
     <release>-authority       the CA's key and certificates, for this program alone
     <release>-<service>-tls   tls.crt, tls.key, ca.crt: what the service mounts, and sees change
-    <release>-keys            made once and for all: the customers' master key, the demo issuer's key
+    <release>-keys            made once and for all: the customers' master key, the demo issuer's key, the passwords of Redis
+    <release>-redis-acl       what the users of Redis may do
 
 A run takes the authority out into a folder, has `Store` do there what is due, and puts back first the authority and then what
 it signed: cut short anywhere, the next run goes on. Of two at once, one finds the authority changed and gives up.
@@ -27,6 +28,7 @@ from common.security.access import OPERATOR
 from common.security.credentials import FILES, publish
 from common.security.master import MasterFile
 from common.topology import SERVICES, VERIFIER
+from orderly.backing import locks
 from orderly.certificates import NEXT, PREVIOUS, SIGNING, TRUST_DOMAIN, Holders, Store
 from orderly.failure import Failure
 from orderly.servers import KAFKA, REDIS
@@ -68,6 +70,10 @@ class Platform:
         return f"{self.release}-authority"
 
     @property
+    def redis_acl(self) -> str:
+        return f"{self.release}-redis-acl"
+
+    @property
     def keys(self) -> str:
         return f"{self.release}-keys"
 
@@ -79,7 +85,11 @@ async def keep(platform: Platform, work: Work = Store.step) -> list[str]:
     """The names of the Secrets that were made or changed. Raises Failure."""
     async with _secrets(platform) as secrets:
         with TemporaryDirectory() as place:
-            changed = [await secrets.put_once(platform.keys, _new_keys(Path(place)))]
+            keys = dict(secrets.files(platform.keys))
+            keys |= {name: make(Path(place)) for name, make in MAKERS.items() if name not in keys}
+            users = {user: keys[f"redis-{user}"] for user in locks.REDIS_USERS}
+            acl = {"users.acl": locks.acl_of_redis(users).encode()}
+            changed = [await secrets.put(platform.keys, keys), await secrets.put(platform.redis_acl, acl)]
             if platform.holders:
                 changed += await _certify(secrets, platform, Path(place) / "certs", work)
             return [name for name in changed if name]
@@ -107,7 +117,7 @@ async def _certify(secrets: "_Secrets", platform: Platform, place: Path, work: W
     kept = {path.stem: (path.read_bytes(), path.stat().st_mtime) for path in authority.glob("*.pem")}
     changed = [await secrets.put_authority(kept)]
     for service in platform.holders:
-        files = {name: (place / service / name).read_bytes() for name in FILES}
+        files = {path.name: path.read_bytes() for path in (place / service).iterdir()}
         changed.append(await secrets.put(platform.certificate(service), files, kind="kubernetes.io/tls"))
     return changed
 
@@ -116,16 +126,26 @@ def _dns(*names: str) -> Sequence[x509.GeneralName]:
     return [x509.DNSName(name) for name in names]
 
 
-def _new_keys(place: Path) -> Callable[[], Files]:
-    def make() -> Files:
-        master = place / "master"
-        MasterFile(master).make()
-        issuer = rsa.generate_private_key(65537, 2048).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return {"master": master.read_bytes(), "issuer.pem": issuer}
+def _master(place: Path) -> bytes:
+    MasterFile(place / "master").make()
+    return (place / "master").read_bytes()
 
-    return make
+
+def _issuer(_: Path) -> bytes:
+    return rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _password(_: Path) -> bytes:
+    return locks.new_password().encode()
+
+
+MAKERS: Mapping[str, Callable[[Path], bytes]] = {
+    "master": _master,
+    "issuer.pem": _issuer,
+    **{f"redis-{user}": _password for user in locks.REDIS_USERS},
+}
 
 
 class _Secrets:
@@ -141,6 +161,7 @@ class _Secrets:
         names = [
             self._platform.authority,
             self._platform.keys,
+            self._platform.redis_acl,
             *map(self._platform.certificate, self._platform.holders),
         ]
         for name in names:
@@ -171,9 +192,6 @@ class _Secrets:
         files = {f"{role}.pem": content for role, (content, _) in kept.items()}
         notes = {SINCE + role: repr(since) for role, (_, since) in kept.items()}
         return await self.put(self._platform.authority, files, notes=notes)
-
-    async def put_once(self, name: str, make: Callable[[], Files]) -> str | None:
-        return None if name in self._found else await self.put(name, make())
 
     async def put(
         self, name: str, files: Files, *, kind: str = "Opaque", notes: Mapping[str, str] | None = None

@@ -101,7 +101,16 @@ class OnKafka:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Keeping(OnKafka):
+class OnRedis:
+    """Where it is, and as whom it is spoken to: the URL names the user."""
+
+    redis_url: str = ""
+    redis_ca_file: Path | None = None
+    redis_password_file: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Keeping(OnKafka, OnRedis):
     """Where a platform keeps its log and its read models. `kafka_*` and `redis_*` are for the engine of that name.
 
     `master_key`: the file with the key that wraps customers' keys (see security/master.py), else `keys/master` in the folder.
@@ -110,9 +119,6 @@ class Keeping(OnKafka):
     data: Path
     master_key: Path | None = None
     engine: str = "embedded"
-    redis_url: str = ""
-    redis_ca_file: Path | None = None
-    redis_password_file: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

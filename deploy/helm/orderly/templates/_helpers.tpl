@@ -112,60 +112,97 @@ The workloads that the values ask for, as {"items": [{name, service, role, spec}
 {{- if .Values.kafka.enabled }}{{ include "orderly.fullname" . }}-kafka:9092{{ else }}{{ .Values.kafka.external.bootstrap }}{{ end }}
 {{- end }}
 
-{{- define "orderly.redis-url" -}}
-{{- if .Values.redis.enabled }}redis://{{ include "orderly.fullname" . }}-redis:6379/0{{ else }}{{ .Values.redis.external.url }}{{ end }}
+{{/* As whom Redis is asked: (dict "root" $ "user" NAME) */}}
+{{- define "orderly.redis-env" -}}
+{{- $external := .root.Values.redis.external }}
+{{- if .root.Values.redis.enabled }}
+ORDERLY_REDIS_URL: rediss://{{ .user }}@{{ include "orderly.fullname" .root }}-redis:6379/0
+ORDERLY_REDIS_CA_FILE: /servers/redis-ca/ca.crt
+ORDERLY_REDIS_PASSWORD_FILE: /servers/redis/password
+{{- else }}
+ORDERLY_REDIS_URL: {{ $external.url | replace "{user}" .user }}
+{{- if $external.caSecret }}
+ORDERLY_REDIS_CA_FILE: /servers/redis-ca/ca.crt
+{{- end }}
+{{- if $external.passwordSecret }}
+ORDERLY_REDIS_PASSWORD_FILE: /servers/redis/password
+{{- end }}
+{{- end }}
 {{- end }}
 
-{{/* The engine, for who reads or writes the log: (dict "root" $ "service" NAME) */}}
-{{- define "orderly.engine-env" -}}
-{{- $kafka := .root.Values.kafka }}
-ORDERLY_ENGINE: kafka
+{{/* As whom Kafka is asked. The files are those of "orderly.servers-volume". */}}
+{{- define "orderly.kafka-env" -}}
+{{- $external := .root.Values.kafka.external }}
+{{- $own := .root.Values.kafka.enabled }}
 ORDERLY_KAFKA_BOOTSTRAP: {{ include "orderly.kafka-bootstrap" .root }}
-ORDERLY_KAFKA_REPLICATION: {{ ternary $kafka.brokers $kafka.external.replication $kafka.enabled | quote }}
-ORDERLY_REDIS_URL: {{ include "orderly.redis-url" .root }}
-{{- if not $kafka.enabled }}
-ORDERLY_KAFKA_SECURITY_PROTOCOL: {{ $kafka.external.securityProtocol }}
-{{- if $kafka.external.caSecret }}
-ORDERLY_KAFKA_CA_FILE: /kafka/ca/ca.crt
+ORDERLY_KAFKA_REPLICATION: {{ ternary .root.Values.kafka.brokers $external.replication $own | quote }}
+ORDERLY_KAFKA_SECURITY_PROTOCOL: {{ ternary "SSL" $external.securityProtocol $own }}
+{{- if or $own $external.caSecret }}
+ORDERLY_KAFKA_CA_FILE: /servers/kafka-ca/ca.crt
 {{- end }}
-{{- if $kafka.external.certificateSecret }}
-ORDERLY_KAFKA_CERT_FILE: /kafka/certificate/tls.crt
-ORDERLY_KAFKA_KEY_FILE: /kafka/certificate/tls.key
+{{- if or $own $external.certificateSecret }}
+ORDERLY_KAFKA_CERT_FILE: /servers/kafka/tls.crt
+ORDERLY_KAFKA_KEY_FILE: /servers/kafka/tls.key
 {{- end }}
-{{- if $kafka.external.saslMechanism }}
-ORDERLY_KAFKA_SASL_MECHANISM: {{ $kafka.external.saslMechanism }}
-ORDERLY_KAFKA_SASL_USERNAME: {{ .service }}
-ORDERLY_KAFKA_SASL_PASSWORD_FILE: /kafka/password/password
-{{- end }}
+{{- if and (not $own) $external.saslMechanism }}
+ORDERLY_KAFKA_SASL_MECHANISM: {{ $external.saslMechanism }}
+ORDERLY_KAFKA_SASL_USERNAME: {{ .user }}
+ORDERLY_KAFKA_SASL_PASSWORD_FILE: /servers/kafka-sasl/password
 {{- end }}
 {{- end }}
 
-{{- define "orderly.engine-volumes" -}}
-{{- if not .root.Values.kafka.enabled }}
-{{- with .root.Values.kafka.external.caSecret }}
-- { name: kafka-ca, secret: { secretName: {{ . }}, defaultMode: 0440 } }
-{{- end }}
-{{- if .root.Values.kafka.external.certificateSecret }}
-- { name: kafka-certificate, secret: { secretName: {{ .root.Values.kafka.external.certificateSecret }}-{{ .service }}, defaultMode: 0440 } }
-{{- end }}
-{{- if .root.Values.kafka.external.passwordSecret }}
-- { name: kafka-password, secret: { secretName: {{ .root.Values.kafka.external.passwordSecret }}-{{ .service }}, defaultMode: 0440 } }
-{{- end }}
-{{- end }}
+{{- define "orderly.engine-env" -}}
+ORDERLY_ENGINE: kafka
+{{ include "orderly.kafka-env" . | trim }}
+{{ include "orderly.redis-env" . | trim }}
 {{- end }}
 
-{{- define "orderly.engine-mounts" -}}
-{{- if not .root.Values.kafka.enabled }}
-{{- if .root.Values.kafka.external.caSecret }}
-- { name: kafka-ca, mountPath: /kafka/ca, readOnly: true }
+{{/*
+What a user of Kafka and of Redis shows them, and whom it trusts, in one volume. Without one of them, its name is empty:
+(dict "root" $ "kafka" NAME "redis" NAME)
+*/}}
+{{- define "orderly.servers-volume" -}}
+{{- $full := include "orderly.fullname" .root }}
+{{- $kafka := .root.Values.kafka.external }}{{ $redis := .root.Values.redis.external }}
+- name: servers
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- if .kafka }}
+      {{- if .root.Values.kafka.enabled }}
+      - secret:
+          name: {{ $full }}-{{ .kafka }}-tls
+          items: [{ key: tls.crt, path: kafka/tls.crt }, { key: tls.key, path: kafka/tls.key }, { key: ca.crt, path: kafka-ca/ca.crt }]
+      {{- else }}
+      {{- with $kafka.caSecret }}
+      - secret: { name: {{ . }}, items: [{ key: ca.crt, path: kafka-ca/ca.crt }] }
+      {{- end }}
+      {{- if $kafka.certificateSecret }}
+      - secret:
+          name: {{ $kafka.certificateSecret }}-{{ .kafka }}
+          items: [{ key: tls.crt, path: kafka/tls.crt }, { key: tls.key, path: kafka/tls.key }]
+      {{- end }}
+      {{- if $kafka.passwordSecret }}
+      - secret: { name: {{ $kafka.passwordSecret }}-{{ .kafka }}, items: [{ key: password, path: kafka-sasl/password }] }
+      {{- end }}
+      {{- end }}
+      {{- end }}
+      {{- if .redis }}
+      {{- if .root.Values.redis.enabled }}
+      - secret: { name: {{ $full }}-keys, items: [{ key: redis-{{ .redis }}, path: redis/password }] }
+      - secret: { name: {{ $full }}-redis-tls, items: [{ key: ca.crt, path: redis-ca/ca.crt }] }
+      {{- else }}
+      {{- with $redis.caSecret }}
+      - secret: { name: {{ . }}, items: [{ key: ca.crt, path: redis-ca/ca.crt }] }
+      {{- end }}
+      {{- if $redis.passwordSecret }}
+      - secret: { name: {{ $redis.passwordSecret }}-{{ .redis }}, items: [{ key: password, path: redis/password }] }
+      {{- end }}
+      {{- end }}
+      {{- end }}
 {{- end }}
-{{- if .root.Values.kafka.external.certificateSecret }}
-- { name: kafka-certificate, mountPath: /kafka/certificate, readOnly: true }
-{{- end }}
-{{- if .root.Values.kafka.external.passwordSecret }}
-- { name: kafka-password, mountPath: /kafka/password, readOnly: true }
-{{- end }}
-{{- end }}
+{{- define "orderly.servers-mount" -}}
+- { name: servers, mountPath: /servers, readOnly: true }
 {{- end }}
 
 {{/* What a service is told: (dict "root" $ "workload" WORKLOAD). Its own `settings` go last. */}}
@@ -179,15 +216,18 @@ ORDERLY_ROLE: {{ .workload.role }}
 ORDERLY_DATA: /data
 ORDERLY_CERTIFICATES: /certificates
 ORDERLY_DRAIN_SECONDS: {{ $spec.drainSeconds | quote }}
+{{- with include "orderly.otlp" $root }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . }}
+{{- end }}
 {{- if $root.Values.faults.enabled }}
 ORDERLY_FAULTS: "on"
 ORDERLY_FAULTS_FILE: /faults/flags.json
 {{- end }}
 {{- if has $service $known.keeping }}
-{{ include "orderly.engine-env" (dict "root" $root "service" $service) }}
+{{ include "orderly.engine-env" (dict "root" $root "user" $service) }}
 {{- end }}
 {{- if eq $service "gateway" }}
-ORDERLY_REDIS_URL: {{ include "orderly.redis-url" $root }}
+{{ include "orderly.redis-env" (dict "root" $root "user" "gateway") | trim }}
 ORDERLY_GATEWAY_URL: {{ include "orderly.gateway-url" $root }}
 ORDERLY_ORDER_URL: {{ include "orderly.where" (dict "root" $root "service" "order") }}
 ORDERLY_PAYMENT_URL: {{ include "orderly.where" (dict "root" $root "service" "payment") }}
@@ -213,6 +253,10 @@ ORDERLY_{{ $name | snakecase | upper }}: {{ $value | toString | quote }}
 {{- end }}
 {{- end }}
 
+{{- define "orderly.otlp" -}}
+{{- if .Values.jaeger.enabled }}http://{{ include "orderly.fullname" . }}-jaeger:4318{{ else }}{{ .Values.jaeger.external.otlpEndpoint }}{{ end }}
+{{- end }}
+
 {{/* The environment as a container wants it, from a map as text. */}}
 {{- define "orderly.env" -}}
 {{- range $name, $value := fromYaml . }}
@@ -220,30 +264,23 @@ ORDERLY_{{ $name | snakecase | upper }}: {{ $value | toString | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Which services ask which ones: files/callgraph.yaml, as {"calls": {caller: [callee]}}; who reads the log; who asks the API server. */}}
+{{/* Whether a service asks the API server for anything: (dict "root" $ "service" NAME) */}}
 {{- define "orderly.asks-api-server" -}}
 {{- if and (eq .root.Values.discovery "endpointSlices") (has .service (list "gateway" "order" "payment")) }}yes{{ end }}
 {{- end }}
 
-{{/* Before the first start there may be no log to be had yet; asking for it costs less than starting again and again. */}}
+{{/* Before the first start there are no topics yet; waiting for them costs less than starting again and again. */}}
 {{- define "orderly.wait-for-log" -}}
 - name: wait-for-log
   {{- include "orderly.own-image" .root | nindent 2 }}
-  command: [python, -P, -c]
-  args:
-    - |
-      import socket, sys, time
-      hosts = [it.rsplit(":", 1) for it in sys.argv[1].split(",")]
-      print("waiting for", sys.argv[1], flush=True)
-      while True:
-          for host, port in hosts:
-              try:
-                  sys.exit(socket.create_connection((host, int(port)), 2).close())
-              except OSError:
-                  time.sleep(0.5)
-    - {{ include "orderly.kafka-bootstrap" .root }}
+  args: [orderly, kafka, wait]
+  env:
+    {{- include "orderly.env" (include "orderly.kafka-env" .) | nindent 4 }}
   resources:
-    requests: { cpu: 10m, memory: 16Mi }
-    limits: { cpu: 500m, memory: 64Mi }
+    requests: { cpu: 10m, memory: 64Mi }
+    limits: { cpu: "1", memory: 128Mi }
   securityContext: {{- include "orderly.container-security" .root | nindent 4 }}
+  volumeMounts:
+    - { name: tmp, mountPath: /tmp }
+    {{- include "orderly.servers-mount" .root | nindent 4 }}
 {{- end }}

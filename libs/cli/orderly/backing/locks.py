@@ -18,7 +18,8 @@ from orderly.servers import KAFKA, REDIS
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 TLS = "TLSv1.3"
 BITS = 256
-TO_RELOAD = ("+ping", "+config|set")
+TO_RELOAD = ("+ping", "+config|set", "+acl|load")
+REDIS_USERS = (*access.IN_REDIS, REDIS)
 
 
 def for_kafka(folder: Folder) -> Mapping[str, str]:
@@ -42,14 +43,19 @@ def for_kafka(folder: Folder) -> Mapping[str, str]:
 def for_redis(folder: Folder, port: int) -> Mapping[str, str]:
     """Settings. Writes the users' passwords where there are none, and the file of what they may do."""
     users = folder.root / "redis" / "users.acl"
-    spaces = {user: space.rules() for user, space in access.IN_REDIS.items()} | {REDIS: TO_RELOAD}
-    lines = [f"user {user} on {_known(folder.redis_password(user))} {' '.join(it)}\n" for user, it in spaces.items()]
-    _write(users, "".join(["user default off\n", *lines]))
-    return {"port": "0", "tls-port": str(port), "tls-auth-clients": "no", "aclfile": str(users), **tls_of_redis(folder)}
-
-
-def tls_of_redis(folder: Folder) -> dict[str, str]:
+    _write(users, acl_of_redis({user: _password(folder.redis_password(user)) for user in REDIS_USERS}))
     own = folder.certificates / REDIS
+    return {"port": "0", "tls-port": str(port), "tls-auth-clients": "no", "aclfile": str(users), **tls_of_redis(own)}
+
+
+def acl_of_redis(passwords: Mapping[str, bytes]) -> str:
+    """The file of all REDIS_USERS. Redis keeps no password: it has their hashes."""
+    spaces = {user: space.rules() for user, space in access.IN_REDIS.items()} | {REDIS: TO_RELOAD}
+    known = {user: hashlib.sha256(password).hexdigest() for user, password in passwords.items()}
+    return "".join(["user default off\n", *(f"user {it} on #{known[it]} {' '.join(spaces[it])}\n" for it in spaces)])
+
+
+def tls_of_redis(own: Path) -> dict[str, str]:
     return {
         "tls-protocols": TLS,
         "tls-cert-file": str(own / "tls.crt"),
@@ -58,12 +64,15 @@ def tls_of_redis(folder: Folder) -> dict[str, str]:
     }
 
 
-def _known(password: Path) -> str:
-    """As an ACL has it: Redis keeps no password."""
+def _password(password: Path) -> bytes:
     if not password.exists():
         password.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(password, secrets.token_hex(BITS // 8))
-    return "#" + hashlib.sha256(password.read_bytes()).hexdigest()
+        _write(password, new_password())
+    return password.read_bytes()
+
+
+def new_password() -> str:
+    return secrets.token_hex(BITS // 8)
 
 
 def _write(path: Path, content: str) -> None:

@@ -1,6 +1,8 @@
 """Has our Kafka and Redis load the certificates that are on disk now. Connections stay; new ones see them."""
 
+from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 
 import redis
 from kafka import KafkaAdminClient, errors
@@ -10,7 +12,7 @@ from common import settings
 from common.engine.kafka import connection_of
 from common.errors import LogError, Unavailable
 from common.redis_url import complete
-from common.settings import OnKafka
+from common.settings import OnKafka, OnRedis
 from orderly.backing.locks import tls_of_redis
 from orderly.folder import Folder
 from orderly.servers import KAFKA, REDIS, Servers
@@ -23,12 +25,13 @@ ANY_SETTING = {
 
 def new_certificates(folder: Folder, servers: Servers) -> None:
     """Raises LogError."""
-    _tell_kafka(folder, servers)
-    _tell_redis(folder, servers)
+    tell_kafka(servers.environment(folder, KAFKA))
+    tell_redis(servers.environment(folder, REDIS), folder.certificates / REDIS)
 
 
-def _tell_kafka(folder: Folder, servers: Servers) -> None:
-    connection = connection_of(settings.read(OnKafka, servers.environment(folder, KAFKA)))
+def tell_kafka(environment: Mapping[str, str]) -> None:
+    """`environment`: where it is, and its own user. Raises LogError."""
+    connection = connection_of(settings.read(OnKafka, environment))
     try:
         with closing(KafkaAdminClient(**connection.client())) as admin:
             nodes = [str(node["broker_id"]) for node in admin.describe_cluster()["brokers"]]
@@ -37,13 +40,14 @@ def _tell_kafka(folder: Folder, servers: Servers) -> None:
         raise LogError(f"Kafka at {connection.bootstrap} was not told of new certificates: {error!r}") from None
 
 
-def _tell_redis(folder: Folder, servers: Servers) -> None:
-    told = servers.environment(folder, REDIS)
-    own = folder.certificates / REDIS
-    url = complete(told["ORDERLY_REDIS_URL"], ca_file=own / "ca.crt", password_file=folder.redis_password(REDIS))
-    words = [word for pair in tls_of_redis(folder).items() for word in pair]
+def tell_redis(environment: Mapping[str, str], own: Path) -> None:
+    """`own`: where Redis itself has its certificate. Raises LogError, SettingsError."""
+    told = settings.read(OnRedis, environment)
+    url = complete(told.redis_url, ca_file=told.redis_ca_file, password_file=told.redis_password_file)
+    words = [word for pair in tls_of_redis(own).items() for word in pair]
     try:
         with redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as server:
             server.execute_command("CONFIG", "SET", *words)
+            server.execute_command("ACL", "LOAD")
     except redis.RedisError as error:
         raise Unavailable(f"Redis was not told of new certificates: {error}") from None

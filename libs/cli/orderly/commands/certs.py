@@ -1,14 +1,17 @@
 """`orderly certs show|rotate`: the certificates by which the services know each other."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from common.clock import rfc3339, system_clock
+from common.errors import OrderlyError
 from orderly import runfile
 from orderly.certificates import FORGOTTEN_AFTER, TRUST_DOMAIN, TRUSTED_AFTER, Store
 from orderly.failure import Failure
@@ -83,17 +86,33 @@ def kubernetes(
 ) -> None:
     """Keep the Secrets of an installation in Kubernetes: make what is missing, renew what is due.
 
-    The chart does so at each install and upgrade, and every half hour; you may at any time, from wherever kubectl works.
+    The chart does so at each install and upgrade, and every half hour; you may at any time, from wherever kubectl works. Where
+    ORDERLY_KAFKA_… and ORDERLY_REDIS_… name the servers' own users, they are first told to load what they were given before.
     """
     from orderly.kubernetes_secrets import Platform, keep  # large, and needed only here
 
     platform = Platform(release, namespace, trust_domain, certified=not keys_only)
     work = Store.rotate if again else Store.rotate_authority if ca else Store.step
+    if os.environ.get("ORDERLY_KAFKA_BOOTSTRAP"):
+        _tell()
     changed = asyncio.run(keep(platform, work))
     for name in changed:
         say(f"[green]✓[/] {name}")
     if not changed:
         say("nothing is due")
+
+
+def _tell() -> None:
+    """First, because what is changed now reaches their files in a minute: next time."""
+    from orderly.backing import telling
+
+    try:
+        telling.tell_kafka(os.environ)
+        telling.tell_redis(os.environ, Path(os.environ.get("ORDERLY_CERTIFICATES", "/certificates")))
+    except OrderlyError as error:
+        say(f"[yellow]![/] {escape(str(error))}; they go on with what they have, and are told again next time")
+        return
+    say("[green]✓[/] Kafka and Redis have loaded the certificates that they have")
 
 
 @contextmanager

@@ -1,20 +1,24 @@
 """`orderly kafka`: what a Kafka needs before the platform can live on it."""
 
 import os
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.markup import escape
 
 from common import settings, topology
-from common.errors import OrderlyError
+from common.errors import OrderlyError, Unavailable
 from common.security import access
 from common.settings import OnKafka
 from orderly.failure import Failure
 from orderly.options import Json
 from orderly.output import say, show_json
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -37,6 +41,7 @@ def prepare(
             help="What the brokers call a service: 'User:CN={service},O=shop' where certificates speak for themselves.",
         ),
     ] = "User:{service}",
+    patience: Annotated[float, typer.Option(min=0, help="Seconds in which a broker may yet begin to answer.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Create the topics, and with --acls the least rights of each service. Done again, it changes nothing.
@@ -45,7 +50,8 @@ def prepare(
     one of the brokers' super.users.
     """
     try:
-        found = _prepare(_settings(bootstrap), principal if acls else "")
+        told = _settings(bootstrap)
+        found = _patiently(lambda: _prepare(told, principal if acls else ""), patience)
     except Failure:
         raise
     except OrderlyError as error:
@@ -54,6 +60,45 @@ def prepare(
         show_json(found)
     else:
         _draw(found)
+
+
+@app.command()
+def wait(
+    bootstrap: Annotated[
+        str, typer.Option("--bootstrap", metavar="HOST:PORT,…", help="Default: $ORDERLY_KAFKA_BOOTSTRAP.")
+    ] = "",
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait, at most.")] = 600,
+) -> None:
+    """Wait until somebody has prepared it: all topics are there, for whom it connects as."""
+    told = _settings(bootstrap)
+    say(f"waiting for the topics on {escape(told.kafka_bootstrap)}")
+    try:
+        _patiently(lambda: _look(told), patience)
+    except OrderlyError as error:
+        raise Failure(str(error), "has anybody prepared it? orderly kafka prepare") from None
+    say("[green]✓[/] they are there")
+
+
+def _look(told: OnKafka) -> None:
+    """Raises Unavailable while one is missing."""
+    from common.engine.kafka import connection_of
+    from common.eventlog.kafka import KafkaLog
+
+    with closing(KafkaLog(connection_of(told))) as log:
+        missing = sorted({it.name for it in topology.topics()} - set(log.topics()))
+    if missing:
+        raise Unavailable(f"{told.kafka_bootstrap} shows no {', '.join(missing)}")
+
+
+def _patiently(ask: Callable[[], T], seconds: float) -> T:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except OrderlyError as error:
+            if isinstance(error, Failure) or time.monotonic() > until:
+                raise
+        time.sleep(0.5)
 
 
 def _settings(bootstrap: str) -> OnKafka:
