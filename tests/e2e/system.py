@@ -22,9 +22,12 @@ Json = dict[str, Any]
 PRICE = {"amount": 1999, "currency": "EUR"}
 
 
-def orderly(*arguments: str, data: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def orderly(
+    *arguments: str, data: Path, check: bool = True, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command line, as a user would run it."""
     environ = {**os.environ, "ORDERLY_DATA": str(data), "ORDERLY_RATE_LIMIT": "off", "ORDERLY_LEASE_MS": "1500"}
+    environ |= settings or {}
     command = [sys.executable, "-m", "orderly", *arguments]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=170, check=False)
     if check and done.returncode:
@@ -42,9 +45,10 @@ class System:
     base_url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     stocked: set[str] = field(default_factory=set)
+    settings: Mapping[str, str] = field(default_factory=dict)  # ORDERLY_…, for the services
 
     def up(self) -> None:
-        orderly("up", "--detach", "--engine", self.engine, *self.more, data=self.data)
+        orderly("up", "--detach", "--engine", self.engine, *self.more, data=self.data, settings=self.settings)
         self.base_url = self.status()["base_url"]
 
     def down(self) -> None:
@@ -79,6 +83,15 @@ class System:
         if sku not in self.stocked:
             self.stocked.add(sku)
             await self.stock(sku, quantity)
+
+    async def eventually_available(self, sku: str, quantity: int, within: float = 30.0) -> None:
+        """Raises TimeoutError."""
+        async with self.client("operator") as operator, asyncio.timeout(within):
+            while True:
+                _, product, _ = await operator.call("GET", f"/v1/products/{sku}")
+                if product["available"] == quantity:
+                    return
+                await asyncio.sleep(0.1)
 
     async def stock(self, sku: str, quantity: int, price: Mapping[str, Any] = PRICE) -> None:
         async with self.client("operator") as operator:

@@ -86,18 +86,6 @@ async def test_one_key_is_one_order(system: System) -> None:
         assert status == 422
 
 
-async def test_another_customers_order_is_unknown(system: System) -> None:
-    async with system.client("alice") as alice, system.client("bob") as bob:
-        order = await alice.place([("tea", 1)], wait=10)
-        for path in ("", "/timeline", "/stream"):
-            status, _, _ = await bob.call("GET", f"/v1/orders/{order['order_id']}{path}")
-            assert status == 404
-        status, _, _ = await bob.call("GET", f"/v1/payments/{order['order_id']}")
-        assert status == 404
-        status, _, _ = await bob.call("POST", f"/v1/orders/{order['order_id']}/cancellation")
-        assert status == 404
-
-
 async def test_a_customer_reads_what_it_wrote(system: System) -> None:
     async with system.client("alice") as alice:
         for _ in range(20):

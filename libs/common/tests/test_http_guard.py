@@ -169,7 +169,7 @@ async def test_a_head_of_more_than_16_kB_is_refused_in_one_piece_or_in_many(serv
     writer.close()
 
 
-async def test_a_head_that_does_not_end_times_out_however_busily_it_trickles(
+async def test_a4_a_head_that_does_not_end_times_out_however_busily_it_trickles(
     server: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_guard, "HEAD_SECONDS", 0.3)
@@ -191,7 +191,7 @@ async def test_a_head_that_does_not_end_times_out_however_busily_it_trickles(
     writer.close()
 
 
-async def test_a_body_that_does_not_end_times_out(server: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a4_a_body_that_does_not_end_times_out(server: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_guard, "BODY_SECONDS", 0.3)
     reply = await server.exchange(request("POST /echo HTTP/1.1", "Host: a", "Content-Length: 100", body="abc"))
     assert (reply.status, reply.is_problem, reply.closed) == (408, True, True)
@@ -234,7 +234,7 @@ async def test_a_deadline_ends_with_the_request_and_not_with_the_connection(
     writer.close()
 
 
-async def test_1000_idle_sockets_do_not_stop_service(server: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a4_1000_idle_sockets_do_not_stop_service(server: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_guard, "MOST_CONNECTIONS", 100)
     idle = []
     for number in range(350):  # in proportion: a test may not have 1 000 file descriptors

@@ -6,28 +6,40 @@ from fastapi import FastAPI, Request, Response
 
 from common import problems
 from common.security.identity import caller_of
+from common.topology import GATEWAY
 from gateway import oauth, openapi
+from gateway.acts import Acts
 from gateway.admission import Admission
 from gateway.issuer import DemoIssuer
 from gateway.proxy import Proxy
 from gateway.routes import ROUTES, Route
 
 
-def build(admission: Admission, proxy: Proxy, issuer: DemoIssuer | None, token_url: str) -> FastAPI:
-    """No docs pages (they load scripts from elsewhere), no redirects (they repeat the Host that a caller sent)."""
+def build(
+    admission: Admission,
+    proxy: Proxy,
+    acts: Acts,
+    issuer: DemoIssuer | None,
+    token_url: str,
+    *,
+    described: bool = True,
+) -> FastAPI:
+    """`described`: with /openapi.json. No docs pages (they load scripts from elsewhere), no redirects (they repeat the Host
+    that a caller sent)."""
     app = FastAPI(title="Orderly", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(app)
     for route in ROUTES:
         app.add_api_route(
             route.path,
-            _endpoint(route, proxy),
+            acts.page if route.upstream == GATEWAY else _endpoint(route, proxy),
             methods=[route.method],
             response_model=None,
             **openapi.of_route(route),
         )
     if issuer is not None:
         oauth.add(app, issuer, admission)
-    openapi.add(app, token_url)
+    if described:
+        openapi.add(app, token_url)
     admission.guard(app)
     return app
 

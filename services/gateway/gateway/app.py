@@ -23,6 +23,7 @@ from common.security.keys import IssuerKeys, OwnKeys
 from common.security.tokens import Verifier
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway import api
+from gateway.acts import Acts
 from gateway.admission import Admission
 from gateway.catalog import Catalog
 from gateway.https import Https
@@ -58,18 +59,23 @@ def build(settings: Settings) -> Process:
     proxy = Proxy(upstreams, edges, minter, catalog)
     background = (*background, *((catalog.start,) if catalog else ()))
     regions = frozenset(filter(None, settings.regions.replace(" ", "").split(",")))
+    acts = Acts(settings.audit)
     if settings.oidc_issuer is not None:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
-        app = api.build(Admission(verifier, limit, regions), proxy, None, settings.oidc_issuer)
+        app = api.build(
+            Admission(verifier, limit, regions), proxy, acts, None, settings.oidc_issuer, described=settings.openapi
+        )
         drain = (proxy.close, *close_limit, outside.close)
         return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
     url = settings.gateway_url.rstrip("/")
     key = load_key(settings.data / GATEWAY / "issuer.pem")
     verifier = Verifier(OwnKeys([key]), url, settings.oidc_audience, system_clock)
     issuer = DemoIssuer(url, settings.oidc_audience, key, system_clock)
-    app = api.build(Admission(verifier, limit, regions), proxy, issuer, f"{url}/oauth/token")
+    app = api.build(
+        Admission(verifier, limit, regions), proxy, acts, issuer, f"{url}/oauth/token", described=settings.openapi
+    )
     return Process(
         GATEWAY, health, credentials, app, context, (), background, (proxy.close, *close_limit), switches=switches
     )

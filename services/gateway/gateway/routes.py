@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from common.contracts import api
-from common.topology import INVENTORY, ORDER, PAYMENT
+from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,5 +146,14 @@ ROUTES = (
         upstream=PAYMENT,
         answers={200: api.Payment},
         tagged=True,
+    ),
+    Route(
+        name="read_audit",
+        summary="What was denied, and what was done to keys, newest first",
+        method="GET",
+        path="/v1/audit",
+        upstream=GATEWAY,
+        answers={200: api.ActPage},
+        paged=True,
     ),
 )

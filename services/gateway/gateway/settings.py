@@ -13,7 +13,8 @@ class Settings(Listening):
     only queue. `edge_certificate` and `edge_key` make its own API HTTPS; without them it is plain, for loopback or behind an
     ingress.
 
-    `regions`: those from which orders are taken, separated by commas; everywhere without.
+    `openapi`: whether /openapi.json is served; turn it off in production. `regions`: those from which orders are taken,
+    separated by commas; everywhere without.
 
     `redis_url`: what several gateways share, limits and the cache, is there; without it each has its own. `cache_urls`: several
     Redis for the cache alone, separated by commas. `catalog_reads` and `catalog_writes`: the cache's strategies, or `off`."""
@@ -28,6 +29,7 @@ class Settings(Listening):
     inventory_policy: str = ""
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
+    openapi: bool = True
     regions: str = ""
     rate_limit: bool = True
     redis_url: str = ""

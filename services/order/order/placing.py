@@ -32,6 +32,7 @@ from common.sender import Sender
 from order.catalog import Catalog
 from order.projection import OrderView
 from order.queries import Queries, thing
+from order.quota import Quota
 from order.saga import CANCELLED_BY_CUSTOMER
 
 PRUNE_EVERY = 200  # acceptances
@@ -51,10 +52,18 @@ class Accepted:
 
 class Placing:
     """Of one process. What another has accepted, or this one before a restart, is known from the read model alone. `alone`:
-    there is no other now."""
+    there is no other now. `open_orders`: see quota.py."""
 
     def __init__(
-        self, queries: Queries, catalog: Catalog, sender: Sender, vault: Vault, clock: Clock, *, alone: bool = True
+        self,
+        queries: Queries,
+        catalog: Catalog,
+        sender: Sender,
+        vault: Vault,
+        clock: Clock,
+        *,
+        alone: bool = True,
+        open_orders: int = 0,
     ) -> None:
         self._queries = queries
         self._alone = alone
@@ -64,6 +73,7 @@ class Placing:
         self._sender = sender
         self._vault = vault
         self._clock = clock
+        self._quota = Quota(open_orders, queries.finished, clock)
         self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
         self._twins: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -71,7 +81,7 @@ class Placing:
         self, body: PlaceOrderBody, key: str, caller: Identity, traceparent: str, token: Token | None
     ) -> Accepted:
         """Returns what was accepted, now or when the key was first used. Raises Problem 422 for another body under it, 403
-        where the policies do not allow the order."""
+        where the policies do not allow the order, 429 where too many of the customer's are open."""
         order_id = order_id_of(caller.subject, key)
         tracecontext.about(order_id)
         cipher = await self._vault.cipher(caller.subject)
@@ -99,9 +109,10 @@ class Placing:
         known = await self.known(order_id)
         if known is None:  # another process may have accepted it a moment ago
             known = Accepted(await self._queries.order(order_id, caller, asked), None)
-        order = thing(known.view)
-        if not policy.permits(caller, "show_order", order):
+        view = known.view
+        if not policy.permits(caller, "show_order", thing(view)):
             raise Problem(404, "order-not-found", "There is no such order.")
+        order = policy.Order(order_id, view.customer, placed=view.created_at)
         policy.demand(caller, "cancel_order", order, now=self._clock())
         refuse_if_too_late(known.view)
         if known.view.final:
@@ -135,6 +146,7 @@ class Placing:
     ) -> Accepted:
         lines = await self._priced(body, token)
         policy.demand(caller, "place_order", policy.Order(order_id, caller.subject, total_of(lines).amount))
+        await self._quota.take(caller.subject, order_id)
         card = cipher.seal(body.payment_token, order_id, PAYMENT_TOKEN)
         delivery = cipher.seal(body.delivery.model_dump_json(), order_id, DELIVERY) if body.delivery else None
         command = PlaceOrder(order_id, caller.subject, lines, card, fingerprint, delivery)

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -38,8 +38,8 @@ def shown(view: OrderView) -> dict[str, Any]:
 
 
 def thing(view: OrderView) -> policy.Order:
-    """As the policies see it."""
-    return policy.Order(view.order_id, view.customer, view.total.amount, view.created_at)
+    """As the policies see it, to be looked at."""
+    return policy.Order(view.order_id, view.customer)
 
 
 def delivery(view: OrderView, caller: Identity, vault: Vault) -> dict[str, Any] | None:
@@ -89,6 +89,11 @@ class Queries:
     async def find(self, order_id: str) -> OrderView | None:
         document = await self._view.get(order_id)
         return read(document) if document else None
+
+    async def finished(self, order_ids: Collection[str]) -> Collection[str]:
+        """Those of them that have a verdict."""
+        documents = await self._view.get_many(list(order_ids))
+        return [order_id for order_id, document in documents.items() if read(document).final]
 
     async def final(self, order_id: str, within: float) -> OrderView | None:
         """The order as soon as its status is final, else as it is after `within` seconds."""

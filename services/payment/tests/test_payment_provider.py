@@ -186,7 +186,7 @@ async def test_after_a_restart_it_asks_first_even_at_the_first_attempt(simulated
     assert simulated.watched.asked == [ACT, ASK]
 
 
-async def test_a_provider_that_takes_too_long_is_unknown_and_asked_later(simulated: Scene) -> None:
+async def test_a9_a_provider_that_takes_too_long_is_unknown_and_asked_later(simulated: Scene) -> None:
     assert await simulated.outcome(effect(token="tok_slow")) == ("unknown", "no answer in time")
     await asyncio.sleep(0.4)
     assert await simulated.outcome(effect(token="tok_slow", attempt=1)) == ("done", "")
@@ -231,7 +231,7 @@ HOSTILE: Mapping[str, tuple[int, bytes, Mapping[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_an_answer_that_cannot_be_believed_is_unknown(name: str) -> None:
+async def test_a9_an_answer_that_cannot_be_believed_is_unknown(name: str) -> None:
     async with scene(answering(*HOSTILE[name])) as found:
         result, detail = await found.outcome(effect())
         assert result == "unknown" and len(detail) <= 200
@@ -239,7 +239,7 @@ async def test_an_answer_that_cannot_be_believed_is_unknown(name: str) -> None:
 
 
 @pytest.mark.parametrize(("pause", "why"), [(0.0, "no usable answer"), (0.02, "no answer in time")])
-async def test_an_answer_without_an_end_is_unknown(pause: float, why: str) -> None:
+async def test_a9_an_answer_without_an_end_is_unknown(pause: float, why: str) -> None:
     async def endless(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for _ in range(10_000):
@@ -251,7 +251,7 @@ async def test_an_answer_without_an_end_is_unknown(pause: float, why: str) -> No
         assert result == "unknown" and detail.startswith(why)
 
 
-async def test_a_reason_is_stripped_of_what_does_not_print() -> None:
+async def test_a9_a_reason_is_stripped_of_what_does_not_print() -> None:
     nasty = {**GOOD, "result": "declined", "detail": "no\r\nLocation: x\u202e" + "y" * 900}
     async with scene(answering(200, json.dumps(nasty).encode())) as found:
         result, detail = await found.outcome(effect())

@@ -173,6 +173,22 @@ class Payment(View):
     refunded: Money
 
 
+class Act(View):
+    """`who`: a subject, a service's id, or an address. `kind` done: by an operator, to keys."""
+
+    at: str
+    kind: Literal["denied", "done"]
+    who: str
+    what: str
+    why: str
+    trace_id: str
+
+
+class ActPage(View):
+    items: list[Act]
+    next_cursor: str | None
+
+
 class ProblemView(BaseModel):
     """RFC 9457. Extension members may follow."""
 

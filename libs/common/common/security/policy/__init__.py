@@ -9,8 +9,6 @@ First at the door, by role and route alone (`enter`), then, where a thing has an
     actions.py                                                       which action each route of each service is
 """
 
-from functools import lru_cache
-
 import structlog
 
 from common.clock import Instant
@@ -29,61 +27,55 @@ __all__ = [
 
 ROLES = (AUDITOR, CUSTOMER, OPERATOR)
 EVERYWHERE: frozenset[str] = frozenset()
-MOST_REMEMBERED = 4_096
 
 _log = structlog.get_logger("policy")
 
 
 def enter(caller: Identity, action: str, trace_id: str = "", served: frozenset[str] = EVERYWHERE) -> None:
     """At the door. Raises Problem 403 where the caller may not ask for this at all. `served`: the regions, if not all are."""
-    verdict = _at_the_door(_kind(caller), caller.roles, caller.region, action, served)
+    verdict = _verdict(caller, action, API, served=served)
     if not _told(caller, action, "", verdict, trace_id):
         raise _refusal(verdict.why or f"This takes the role {' or '.join(roles_for(action))}.")
 
 
 def demand(caller: Identity, action: str, resource: Resource, *, now: Instant | None = None) -> None:
     """On the thing itself, which the caller knows of. Raises Problem 403."""
-    verdict = _on(caller, action, resource, now)
+    verdict = _verdict(caller, action, resource, now)
     if not _told(caller, action, resource.id, verdict):
         raise _refusal(verdict.why or "This is not yours to do.")
 
 
 def permits(caller: Identity, action: str, resource: Resource) -> bool:
     """The same, for the caller who must not learn from a denial that there is such a thing (A1)."""
-    return _told(caller, action, resource.id, _on(caller, action, resource, None))
+    return _told(caller, action, resource.id, _verdict(caller, action, resource))
 
 
 def allows(caller: Identity, action: str, resource: Resource) -> bool:
     """The same, where nothing is refused because of it: not audited."""
-    return _on(caller, action, resource, None).allowed
+    return _verdict(caller, action, resource).allowed
 
 
 def is_open(action: str) -> bool:
     """It takes no token."""
-    return _at_the_door("Visitor", frozenset(), None, action, EVERYWHERE).allowed
+    return decide(Principal("Visitor"), action, API).allowed
 
 
 def roles_for(action: str) -> list[str]:
     """Which roles alone are enough at the door."""
-    return [role for role in ROLES if _at_the_door("User", frozenset({role}), None, action, EVERYWHERE).allowed]
+    return [role for role in ROLES if decide(Principal("User", frozenset({role})), action, API).allowed]
 
 
-@lru_cache(MOST_REMEMBERED)
-def _at_the_door(kind: str, roles: frozenset[str], region: str | None, action: str, served: frozenset[str]) -> Verdict:
-    """Remembered, since no policy for the door names anybody (a test looks)."""
-    return decide(Principal(kind, "somebody", roles, region), action, API, {"served": sorted(served)} if served else {})
-
-
-def _on(caller: Identity, action: str, resource: Resource, now: Instant | None) -> Verdict:
-    kind = _kind(caller)
-    name = caller.subject.removeprefix(SERVICE) if kind == "Service" else caller.subject
-    return decide(
-        Principal(kind, name, caller.roles, caller.region), action, resource, {} if now is None else {"now": now}
-    )
-
-
-def _kind(caller: Identity) -> str:
-    return "Service" if caller.subject.startswith(SERVICE) and not caller.roles else "User"
+def _verdict(
+    caller: Identity,
+    action: str,
+    resource: Resource,
+    now: Instant | None = None,
+    served: frozenset[str] = EVERYWHERE,
+) -> Verdict:
+    """A person has a role, or is not let in; so one who is called like a service never comes to be one."""
+    if caller.subject.startswith(SERVICE) and not caller.roles:
+        return decide(Principal("Service"), action, resource.seen_by(caller.subject.removeprefix(SERVICE)))
+    return decide(Principal("User", caller.roles, caller.region), action, resource.seen_by(caller.subject), now, served)
 
 
 def _told(caller: Identity, action: str, thing: str, verdict: Verdict, trace_id: str = "") -> bool:

@@ -22,6 +22,7 @@ _PRODUCTS = {
     "POST /v1/products/{sku}/receipts": "receive_stock",
 }
 _PAYMENTS = {"GET /v1/payments/{order_id}": "show_payment"}
+_AUDIT = {"GET /v1/audit": "read_audit"}
 _OPEN = {
     "POST /oauth/token": "issue_token",
     "GET /.well-known/openid-configuration": "read_discovery",
@@ -30,7 +31,7 @@ _OPEN = {
 }
 
 ACTIONS: Mapping[str, Mapping[str, str]] = {
-    GATEWAY: {**_ORDERS, **_PRODUCTS, **_PAYMENTS, **_OPEN},
+    GATEWAY: {**_ORDERS, **_PRODUCTS, **_PAYMENTS, **_AUDIT, **_OPEN},
     ORDER: _ORDERS,
     PAYMENT: _PAYMENTS,
     INVENTORY: {**_PRODUCTS, "GET /internal/catalog/changes": "follow_catalog"},

@@ -6,18 +6,20 @@ What cannot be decided is denied: a request that does not fit the schema, and on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
-from common.security.policy.resources import Resource
+from common.clock import Instant
+from common.codec import encode
+from common.security.policy.resources import SELF, Resource
 
 if TYPE_CHECKING:
     from cedarpy import PolicySet, Schema
 
+MOST_REMEMBERED = 4_096
 FOLDER = Path(__file__).parent
 
 _log = structlog.get_logger("policy")
@@ -25,10 +27,9 @@ _log = structlog.get_logger("policy")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`kind`: User, Service or Visitor."""
+    """Whoever asks. `kind`: User, Service or Visitor."""
 
     kind: str
-    id: str
     roles: frozenset[str] = frozenset()
     region: str | None = None
 
@@ -41,20 +42,29 @@ class Verdict:
     why: str = ""
 
 
-def decide(principal: Principal, action: str, resource: Resource, context: Mapping[str, Any]) -> Verdict:
-    """About 50 µs. Raises nothing."""
+@lru_cache(MOST_REMEMBERED)
+def decide(
+    principal: Principal,
+    action: str,
+    resource: Resource,
+    now: Instant | None = None,
+    served: frozenset[str] = frozenset(),
+) -> Verdict:
+    """Of a resource that bears no names. About 50 µs, or 1 µs where it was asked before. Raises nothing."""
     import cedarpy  # here, because a process that decides nothing need not have it in memory
 
     policies, schema = _loaded()
+    context = {**({"served": sorted(served)} if served else {}), **({"now": now} if now is not None else {})}
+    entities = [_entity(principal), _described(resource), *map(_role, principal.roles)]
     said = cedarpy.is_authorized(
         {
-            "principal": {"type": principal.kind, "id": principal.id},
+            "principal": {"type": principal.kind, "id": SELF},
             "action": {"type": "Action", "id": action},
             "resource": {"type": resource.kind, "id": resource.id},
-            "context": msgspec.json.encode(context).decode(),
+            "context": encode(context).decode(),
         },
         policies,
-        msgspec.json.encode([_entity(principal), _described(resource), *map(_role, principal.roles)]).decode(),
+        encode(entities).decode(),
         schema,
     )
     if said.diagnostics.errors:
@@ -84,7 +94,7 @@ def _loaded() -> "tuple[PolicySet, Schema]":
 def _entity(principal: Principal) -> Mapping[str, Any]:
     region = {"region": principal.region} if principal.region is not None else {}
     parents = [{"type": "Role", "id": role} for role in sorted(principal.roles)]
-    return {"uid": {"type": principal.kind, "id": principal.id}, "attrs": region, "parents": parents}
+    return {"uid": {"type": principal.kind, "id": SELF}, "attrs": region, "parents": parents}
 
 
 def _described(resource: Resource) -> Mapping[str, Any]:

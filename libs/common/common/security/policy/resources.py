@@ -1,10 +1,17 @@
-"""What may be done something to, as the policies see it. None: not known, and a rule that needs it forbids."""
+"""What may be done something to, as the policies see it. None: not known, and a rule that needs it forbids.
+
+Policies know no names, but whether what is somebody's is the caller's own. So names are taken out before they are asked, and
+what is left is so little that the answer is nearly always known.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from common.clock import Instant
+
+SELF = "self"  # whoever asks
+ANOTHER = "another"
 
 
 class Resource(Protocol):
@@ -16,12 +23,18 @@ class Resource(Protocol):
     @property
     def id(self) -> str: ...
 
+    def seen_by(self, name: str) -> "Resource":
+        """Without names: whether it is that one's own is all that is left of them."""
+        ...
+
     def attributes(self) -> Mapping[str, Any]: ...
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`total` in minor units."""
+    """`total` in minor units. Say of these what the action is about, so that more decisions are equal."""
 
     id: str
     owner: str
@@ -29,8 +42,11 @@ class Order:
     placed: Instant | None = None
     kind = "Order"
 
+    def seen_by(self, name: str) -> "Order":
+        return replace(self, id="", owner=_relation(self.owner, name))
+
     def attributes(self) -> Mapping[str, Any]:
-        found = {"owner": reference("User", self.owner), "total": self.total, "placed": self.placed}
+        found = {"owner": _reference("User", self.owner), "total": self.total, "placed": self.placed}
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -42,8 +58,11 @@ class Payment:
     owner: str
     kind = "Payment"
 
+    def seen_by(self, name: str) -> "Payment":
+        return Payment("", _relation(self.owner, name))
+
     def attributes(self) -> Mapping[str, Any]:
-        return {"owner": reference("User", self.owner)}
+        return {"owner": _reference("User", self.owner)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +72,22 @@ class Registration:
     id: str
     kind = "Registration"
 
+    def seen_by(self, name: str) -> "Registration":
+        return Registration(_relation(self.id, name))
+
     def attributes(self) -> Mapping[str, Any]:
-        return {"of": reference("Service", self.id)}
+        return {"of": _reference("Service", self.id)}
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """Nothing is known yet but the route."""
 
-    id: str = "orderly"
+    id: str = ""
     kind = "Api"
+
+    def seen_by(self, name: str) -> "Door":
+        return self
 
     def attributes(self) -> Mapping[str, Any]:
         return {}
@@ -71,5 +96,9 @@ class Door:
 API = Door()
 
 
-def reference(kind: str, id: str) -> Mapping[str, Any]:
+def _relation(owner: str, name: str) -> str:
+    return SELF if owner == name else ANOTHER
+
+
+def _reference(kind: str, id: str) -> Mapping[str, Any]:
     return {"__entity": {"type": kind, "id": id}}
