@@ -64,15 +64,21 @@ def pair(found: dict[str, float]) -> str:
     return f"{found['p50']:.0f} / {found['p99']:.0f}"
 
 
-@contextmanager
-def platform_of_its_own() -> Iterator[Bench]:
-    """Taken down in the end. Says first what machine this is."""
+def machine() -> str:
+    """What it is, and how busy."""
     cores, memory, python = psutil.cpu_count(), psutil.virtual_memory().total / 2**30, platform.python_version()
     load = os.getloadavg()[0]
-    print(
+    return (
         f"{datetime.now(UTC):%Y-%m-%d}, {cores} cores, {memory:.0f} GiB, {platform.system()}, Python {python}, "
         f"load average before: {load:.1f}"
     )
+
+
+@contextmanager
+def platform_of_its_own(*, say: bool = True) -> Iterator[Bench]:
+    """Taken down in the end. Says first what machine this is."""
+    if say:
+        print(machine())
     with tempfile.TemporaryDirectory(prefix="orderly-bench-") as data:
         bench = Bench(data)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.telemetry.traces import ORDER
+from common.tracecontext import span_id, trace_id
 from orderly.folder import Folder
 
 TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -15,7 +16,7 @@ TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(slots=True)
 class Span:
-    """As common.telemetry.spanfile has it; times in nanoseconds since 1970. `below`: what it caused, in the order of time."""
+    """As common.telemetry.traces has it, with the ids apart; `links` are traces. `below`: what it caused, by time."""
 
     trace: str
     span: str
@@ -28,7 +29,7 @@ class Span:
     error: str
     attributes: dict[str, Any]
     events: list[tuple[str, int, dict[str, Any]]]
-    links: list[str]
+    links: set[str]
     below: "list[Span]" = field(default_factory=list)
 
 
@@ -56,7 +57,7 @@ def find(folder: Folder, wanted: str, *, reads: bool = False) -> list[Trace]:
     for found in _spans(folder, ids):
         if found.trace in by_trace:
             by_trace[found.trace].append(found)
-        for trace in {it.partition("-")[0] for it in found.links} & ids:
+        for trace in (found.links & ids) - {found.trace}:
             linked[trace].append(found)
     traces = [_tree(it, spans, linked[it]) for it, spans in by_trace.items() if spans]
     changing = [it for it in traces if reads or any(span.kind == "producer" for span in it.spans)]
@@ -78,8 +79,10 @@ def _spans(folder: Folder, words: Set[str]) -> Iterator[Span]:
 
 def _parse(line: bytes) -> Span | None:
     try:
-        return Span(**json.loads(line))
-    except (ValueError, TypeError):
+        said = json.loads(line)
+        own, parent, links = said.pop("traceparent"), said.pop("parent"), said.pop("links")
+        return Span(trace_id(own), span_id(own), span_id(parent), links={trace_id(it) for it in links}, **said)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

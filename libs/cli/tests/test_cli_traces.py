@@ -17,8 +17,18 @@ def write(folder: Folder, service: str, *lines: dict[str, object]) -> None:
             file.write(json.dumps(line) + "\n")
 
 
-def span(name: str, parent: str = "", **more: object) -> dict[str, object]:
-    plain: dict[str, object] = {"trace": TRACE, "span": name, "parent": parent, "service": "order", "name": name}
+def header(name: str, trace: str) -> str:
+    return f"00-{trace}-{name.encode().hex()[:16]:0<16}-01"
+
+
+def span(name: str, parent: str = "", *, trace: str = TRACE, **more: object) -> dict[str, object]:
+    because_of = header(parent, trace) if parent else ""
+    plain: dict[str, object] = {
+        "traceparent": header(name, trace),
+        "parent": because_of,
+        "service": "order",
+        "name": name,
+    }
     plain |= {"kind": "internal", "start": 1_000_000, "end": 5_000_000, "error": ""}
     return plain | {"attributes": {}, "events": [], "links": []} | more
 
@@ -28,16 +38,16 @@ def an_order(tmp_path: Path) -> Folder:
     write(folder, "gateway", span("POST /v1/orders", kind="server", service="gateway"))
     sent = span("send", "POST /v1/orders", kind="producer", start=2_000_000, attributes={"orderly.order.id": ORDER})
     write(folder, "order", sent, span("decide", "send", start=3_000_000, error="Fenced"))
-    write(folder, "order", span("project", trace=BATCH, links=[f"{TRACE}-decide"], start=4_000_000))
+    write(folder, "order", span("project", trace=BATCH, links=[header("decide", TRACE)], start=4_000_000))
     write(folder, "order", span("else", trace="3" * 32, attributes={"orderly.order.id": OTHER}))
     return folder
 
 
 def test_an_order_leads_to_its_trace_and_to_the_batches_that_it_was_in(tmp_path: Path) -> None:
     (found,) = spans.find(an_order(tmp_path), ORDER)
-    assert [it.span for it in found.spans] == ["POST /v1/orders", "send", "decide"]
-    assert [it.span for it in found.roots] == ["POST /v1/orders"]
-    assert [it.span for it in found.linked] == ["project"]
+    assert [it.name for it in found.spans] == ["POST /v1/orders", "send", "decide"]
+    assert [it.name for it in found.roots] == ["POST /v1/orders"]
+    assert [it.name for it in found.linked] == ["project"]
     assert found.whole
 
 

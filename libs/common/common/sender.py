@@ -10,7 +10,6 @@ from common.eventlog import EventLog, Position, Record
 from common.messages import Envelope, Message
 from common.telemetry import traces
 from common.telemetry.messaging_spans import sending
-from common.telemetry.traces import SpanKind
 
 
 class Sender:
@@ -28,7 +27,7 @@ class Sender:
         the caller, who gave an Idempotency-Key, may simply ask again."""
         at = self._clock()
         id = uuid.uuid4().hex
-        with traces.span(f"send {self._topic}", SpanKind.PRODUCER, sending(self._topic, id), traceparent) as span:
+        with traces.span(f"send {self._topic}", "producer", sending(self._topic, id), traceparent) as span:
             envelope = Envelope(
                 id=id,
                 type=type(message).__name__,

@@ -15,6 +15,7 @@ from common.decider import Behaviour, Decision, Input
 from common.errors import MessageError
 from common.eventlog import Record, Stored, partition_of
 from common.messages import Envelope, Request
+from common.telemetry import traces
 from common.telemetry.messaging_spans import Decided
 from common.watching import Move
 
@@ -101,11 +102,13 @@ class Staged(Generic[S]):
         """What was decided is a fact: it may be told."""
         for decided in self.decided:
             decided.committed()
+        traces.keep()
         tracecontext.enter("")
 
     def aborted(self, error: BaseException) -> None:
         for decided in self.decided:
             decided.aborted(error)
+        traces.keep()
         tracecontext.enter("")
 
     def _begin(self, cause: Cause, envelope: Envelope) -> Envelope:

@@ -29,7 +29,6 @@ from common.resilience import deadline
 from common.resilience.policy import Policy
 from common.security.credentials import Credentials
 from common.telemetry import traces
-from common.telemetry.traces import SpanKind
 from common.topology import PROVIDER
 from payment.domain import Call
 
@@ -199,7 +198,7 @@ class ProviderWorker:
         call: Call = effect.intent
         tracecontext.enter(effect.traceparent, call.order_id)
         told = {"orderly.attempt": call.attempt, "orderly.restored": restored}
-        with traces.span(f"effect {call.operation}", SpanKind.INTERNAL, told) as span:
+        with traces.span(f"effect {call.operation}", "internal", told) as span:
             result, detail = await client.perform(effect, call.ask_first or restored)
             span.set({"orderly.outcome": result})
             if result == "unknown":
@@ -210,6 +209,7 @@ class ProviderWorker:
         while True:
             try:
                 await self._report(key, answered, span.traceparent)
+                traces.keep()
                 return
             except Exception as error:  # the answer must not be dropped, whatever is wrong
                 _log.warning("cannot report yet", order=key, operation=call.operation, error=repr(error))

@@ -43,4 +43,5 @@ def trace(
 
 
 def _plain(span: spans.Span) -> dict[str, object]:
-    return {name: getattr(span, name) for name in spans.Span.__slots__ if name != "below"}
+    plain = {name: getattr(span, name) for name in spans.Span.__slots__ if name != "below"}
+    return {**plain, "links": sorted(span.links)}

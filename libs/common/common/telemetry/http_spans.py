@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import tracecontext
 from common.telemetry import traces
-from common.telemetry.traces import SpanKind
 
 if TYPE_CHECKING:
     import aiohttp  # not every service is a client
@@ -33,7 +32,7 @@ class TracedServer:
             return
         method = scope["method"]
         asked = {"http.request.method": method, "url.scheme": scope["scheme"]}
-        span = traces.start(method, SpanKind.SERVER, tracecontext.sent(scope), asked, root=self._edge)
+        span = traces.start(method, "server", tracecontext.sent(scope), asked, root=self._edge)
         tracecontext.enter(tracecontext.decide(scope, span.traceparent or tracecontext.new()))
         begun, status = time.perf_counter(), 0
 
@@ -52,7 +51,8 @@ class TracedServer:
             route = str(getattr(scope.get("route"), "path", ""))
             if span.recorded:
                 _answered(span, scope, route, status)
-            span.end()
+                span.finish()
+                traces.keep()
             tell = _log.info if self._edge and method not in ("GET", "HEAD") else _log.debug
             took = round((time.perf_counter() - begun) * 1000, 1)
             tell("answered", method=method, route=route, status=status, ms=took)
@@ -61,7 +61,7 @@ class TracedServer:
 def _answered(span: traces.Span, scope: Scope, route: str, status: int) -> None:
     """The path only where there is such a route: what a stranger writes there otherwise is nothing to keep."""
     if route:
-        span.name(f"{scope['method']} {route}")
+        span.name = f"{scope['method']} {route}"
         span.set({"http.route": route, "url.path": scope["path"]})
     if order := tracecontext.doing().order:
         span.set({traces.ORDER: order})
@@ -85,7 +85,7 @@ def traced_client(upstream: str) -> "aiohttp.ClientMiddlewareType":
             "url.full": str(request.url),
         }
         parent = request.headers.get("traceparent") or doing.traceparent
-        span = traces.start(f"{request.method} {upstream}", SpanKind.CLIENT, parent, asked)
+        span = traces.start(f"{request.method} {upstream}", "client", parent, asked)
         if span.traceparent:
             request.headers["traceparent"] = span.traceparent
         try:
@@ -100,6 +100,6 @@ def traced_client(upstream: str) -> "aiohttp.ClientMiddlewareType":
         finally:
             if span.recorded and doing.order:
                 span.set({traces.ORDER: doing.order})
-            span.end()
+            span.finish()
 
     return attempt

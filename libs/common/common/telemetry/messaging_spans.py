@@ -19,7 +19,7 @@ from common.codec import Cause
 from common.eventlog import Stored
 from common.messages import Envelope, Message
 from common.telemetry import traces
-from common.telemetry.traces import Attributes, SpanKind
+from common.telemetry.traces import Attributes
 
 SYSTEMS = {"kafka": ("kafka", "redis"), "embedded": ("orderly", "sqlite")}  # by engine: of messages, of read models
 
@@ -57,10 +57,10 @@ class Decided:
         self._correlation = envelope.correlation
         self._steps = ("", "")
         self._events: Sequence[str] = ()
-        name, kind = f"process {cause.topic}", SpanKind.CONSUMER
-        if not cause.topic:
-            name, kind = f"timer {cause.type}", SpanKind.INTERNAL
-        self._span = traces.start(name, kind, envelope.traceparent, {})
+        if cause.topic:
+            self._span = traces.start(f"process {cause.topic}", "consumer", envelope.traceparent, {})
+        else:
+            self._span = traces.start(f"timer {cause.type}", "internal", envelope.traceparent, {})
         tracecontext.enter(self._span.traceparent, envelope.correlation)
         if self._span.recorded:
             self._span.set(_processing(cause))
@@ -87,7 +87,7 @@ class Decided:
         self._span.fail("dead letter", reason)
 
     def committed(self) -> None:
-        self._span.end()
+        self._span.finish()
         before, after = self._steps
         tracecontext.enter(self._span.traceparent, self._correlation)
         tell = _log.info if before != after else _log.debug
@@ -95,7 +95,7 @@ class Decided:
 
     def aborted(self, error: BaseException) -> None:
         self._span.fail(type(error).__name__, f"aborted, nothing of it happened: {error}")
-        self._span.end()
+        self._span.finish()
 
 
 def _processing(cause: Cause) -> Attributes:
@@ -126,7 +126,7 @@ def projecting(service: str, records: Sequence[Stored]) -> Iterator[None]:
         "messaging.batch.message_count": len(records),
         **querying("apply", service),
     }
-    span = traces.start(f"project {service}", SpanKind.CONSUMER, one, told, others, root=True)
+    span = traces.start(f"project {service}", "consumer", one, told, others, root=True)
     tracecontext.enter(span.traceparent)
     try:
         yield
@@ -134,5 +134,6 @@ def projecting(service: str, records: Sequence[Stored]) -> Iterator[None]:
         span.fail(type(error).__name__, str(error))
         raise
     finally:
-        span.end()
+        span.finish()
+        traces.keep()
         tracecontext.enter("")

@@ -1,54 +1,63 @@
 """The last spans of a process, one JSON object a line, in a file that does not grow for ever. `orderly trace` reads it.
 
-A span is in the file when it has ended, whatever becomes of the process in the next moment: it is written at once, by one
-system call, and the page cache survives kill -9. The file is replaced when it is full, and its predecessor is kept. A disk that
-is full costs spans and nothing else.
+They are written when the request, transaction or batch that they are of has ended (`keep`), by one system call, whatever
+becomes of the process in the next moment: the page cache survives kill -9. One call for each span would hand over Python's lock
+to another thread each time. The file is replaced when it is full, and its predecessor is kept. A disk that is full costs spans
+and nothing else.
 """
 
 import os
 import threading
+from collections import deque
 from pathlib import Path
 
 import msgspec
 import structlog
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-FULL = 8 * 1024 * 1024  # bytes: some 15 000 spans, 600 orders
+from common.telemetry.traces import Output, Span
+
+FULL = 8 * 1024 * 1024  # bytes: some 15 000 spans, 500 orders
+MANY = 256  # lines that wait; a stream may go on for minutes
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger("traces")
 
 
-class SpanFile(SpanProcessor):
-    def __init__(self, file: Path, service: str) -> None:
+class SpanFile(Output):
+    """A line is a `Span`, as it is."""
+
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._service = service
         self._lock = threading.Lock()
+        self._lines: deque[bytes] = deque()
         self._fd = -1
         self._size = 0
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """It is written when it ends."""
+    def take(self, span: Span) -> None:
+        self._lines.append(_encode(span))
+        if len(self._lines) >= MANY:
+            self.keep()
 
-    def on_end(self, span: ReadableSpan) -> None:
-        line = _encode(record(span, self._service)) + b"\n"
+    def keep(self) -> None:
+        if not self._lines:
+            return
         with self._lock:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]  # others go on appending
+            if not lines:
+                return
             try:
                 if self._fd < 0 or self._size > FULL:
                     self._open()
-                self._size += os.write(self._fd, line)
+                self._size += os.write(self._fd, b"\n".join((*lines, b"")))
             except OSError as error:
-                _log.warning("span not kept", error=str(error))
+                _log.warning("spans not kept", count=len(lines), error=str(error))
 
-    def shutdown(self) -> None:
+    def close(self) -> None:
+        self.keep()
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
             self._fd = -1
-
-    def force_flush(self, timeout_millis: int = 0) -> bool:
-        return True
 
     def _open(self) -> None:
         if self._fd >= 0:
@@ -58,23 +67,3 @@ class SpanFile(SpanProcessor):
         self._file.parent.mkdir(exist_ok=True)
         self._fd = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._size = os.fstat(self._fd).st_size
-
-
-def record(span: ReadableSpan, service: str) -> dict[str, object]:
-    """Times in nanoseconds since 1970."""
-    made = span.context
-    assert made is not None
-    return {
-        "trace": f"{made.trace_id:032x}",
-        "span": f"{made.span_id:016x}",
-        "parent": f"{span.parent.span_id:016x}" if span.parent else "",
-        "service": service,
-        "name": span.name,
-        "kind": span.kind.name.lower(),
-        "start": span.start_time,
-        "end": span.end_time,
-        "error": span.status.description or "error" if not span.status.is_ok else "",
-        "attributes": dict(span.attributes or {}),
-        "events": [(it.name, it.timestamp, dict(it.attributes or {})) for it in span.events],
-        "links": [f"{it.context.trace_id:032x}-{it.context.span_id:016x}" for it in span.links],
-    }

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from common.readmodel import Document, Entry, View
 from common.telemetry import traces
 from common.telemetry.messaging_spans import querying
-from common.telemetry.traces import SpanKind
 
 
 class TracedView:
@@ -17,13 +16,13 @@ class TracedView:
         self.positions, self.changed, self.close = view.positions, view.changed, view.close
 
     async def get(self, key: str) -> Document | None:
-        with traces.span(f"get {self._name}", SpanKind.CLIENT, querying("get", self._name)):
+        with traces.span(f"get {self._name}", "client", querying("get", self._name)):
             return await self._view.get(key)
 
     async def get_many(self, keys: Sequence[str]) -> Mapping[str, Document]:
-        with traces.span(f"get {self._name}", SpanKind.CLIENT, querying("get", self._name)):
+        with traces.span(f"get {self._name}", "client", querying("get", self._name)):
             return await self._view.get_many(keys)
 
     async def list(self, name: str, *, after: str = "", limit: int = 50, newest_first: bool = False) -> Sequence[Entry]:
-        with traces.span(f"list {self._name}", SpanKind.CLIENT, querying("list", self._name)):
+        with traces.span(f"list {self._name}", "client", querying("list", self._name)):
             return await self._view.list(name, after=after, limit=limit, newest_first=newest_first)
