@@ -44,10 +44,13 @@ def story(system: System) -> Story:
 
 
 async def timeline(client: Client, order_id: str) -> list[dict[str, Any]]:
-    status, found, _ = await client.call("GET", f"/v1/orders/{order_id}/timeline")
-    assert status == 200
-    entries: list[dict[str, Any]] = found["entries"]
-    return entries
+    async with asyncio.timeout(20):
+        while True:
+            status, found, _ = await client.call("GET", f"/v1/orders/{order_id}/timeline")
+            if status == 200:
+                entries: list[dict[str, Any]] = found["entries"]
+                return entries
+            await asyncio.sleep(0.2)
 
 
 def until_right(look: Any, within: float = 20.0) -> None:
@@ -123,12 +126,13 @@ async def test_a_trace_is_whole_when_its_steps_shared_batches_with_others(
 async def test_a_trace_is_whole_when_calls_were_repeated(system: System, story: Story, jaeger: Jaeger) -> None:
     orderly("fault", "set", "gateway.call-errors", "40%", data=system.data)
     orderly("fault", "set", "payment.call-errors", "40%", data=system.data)
-    try:
-        async with system.client("alice") as alice:
+    async with system.client("alice") as alice:
+        try:
             placed = [await alice.place([("tea", 1)]) for _ in range(5)]
-            await whole(alice, jaeger, [it["order_id"] for it in placed])
-    finally:
-        orderly("fault", "clear", data=system.data)
+            await asyncio.gather(*(alice.final(it["order_id"]) for it in placed))
+        finally:
+            orderly("fault", "clear", data=system.data)
+        await whole(alice, jaeger, [it["order_id"] for it in placed])
 
 
 async def test_a_trace_is_whole_when_its_processor_was_killed_and_another_took_over(
