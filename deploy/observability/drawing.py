@@ -113,16 +113,24 @@ def _lines(
     yield from _axes(box, span, [(share, spoken(top * share, panel.unit)) for share in (0.0, 0.5, 1.0)])
     for number, (name, points) in enumerate(shown):
         colour = COLOURS[number % len(COLOURS)]
-        place = [
-            (_x(at, box, span), box.y + box.height * (1 - value / top)) for at, value in points if math.isfinite(value)
-        ]
-        path = " ".join(f"{'ML'[bool(i)]}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(place))
+        path = _path(points, top, box, span)
         yield f'<path d="{path}" stroke="{colour}"/>'
         if number < 2 * rows:
             x, y = box.x + number % 2 * box.width / 2, box.y + box.height + 26 + 12 * (number // 2)
             letters = int(box.width / 2 / 5.6)
             yield f'<rect x="{x:g}" y="{y - 6:g}" width="8" height="3" fill="{colour}"/>'
             yield f'<text x="{x + 12:g}" y="{y:g}" class="dim">{escape(name[:letters])}</text>'
+
+
+def _path(points: Sequence[tuple[float, float]], top: float, box: Box, span: Span) -> str:
+    """Where there was nothing, there is no line."""
+    drawn, last = [], -math.inf
+    for at, value in points:
+        if math.isfinite(value):
+            pen = "L" if at - last < 1.5 * span.step else "M"
+            drawn.append(f"{pen}{_x(at, box, span):.0f} {box.y + box.height * (1 - value / top):.1f}")
+            last = at
+    return " ".join(drawn)
 
 
 def _heatmap(series: Sequence[Series], box: Box, span: Span) -> Iterator[str]:

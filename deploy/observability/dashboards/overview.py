@@ -81,7 +81,7 @@ BOARD = Board(
             "Saturation",
             "Requests in work, and sagas in flight.",
             "short",
-            Query("sum by (job) (orderly_http_requests_in_work)", "{{job}} requests"),
+            Query('sum by (job) (orderly_http_requests_in_work{job!="auditor"})', "{{job}} requests"),
             Query("sum(orderly_sagas_in_flight)", "sagas"),
         ),
     ),

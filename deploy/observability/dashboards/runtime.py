@@ -26,12 +26,17 @@ BOARD = Board(
             bad=1,
         ),
         number("Memory", "Of all processes.", "bytes", f"sum(process_resident_memory_bytes{{{OURS}}})"),
-        number("CPU", "Cores, of all processes.", "short", f"sum(rate(process_cpu_seconds_total{{{OURS}}}[{RATE}]))"),
+        number(
+            "CPU",
+            "Of all processes; 100 % is one core.",
+            "percentunit",
+            f"sum(rate(process_cpu_seconds_total{{{OURS}}}[{RATE}]))",
+        ),
         number(
             "Versions",
             "How many versions run side by side.",
             "short",
-            "count(count by (version) (orderly_build_info))",
+            f"count(count by (version) (orderly_build_info{{{OURS}}}))",
             bad=2,
         ),
         lines(

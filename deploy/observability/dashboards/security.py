@@ -56,15 +56,17 @@ BOARD = Board(
             "How long each is good for. A line that only falls is not renewed.",
             "s",
             Query("min by (job) (orderly_certificate_expires_timestamp_seconds > 0) - time()", "{{job}}"),
+            width=12,
         ),
         lines(
             "Denied at the edge",
             "Requests without a good token (401), without the right (403), and too many of them (429).",
             "reqps",
             Query(
-                f"{per_second('orderly_http_requests_total', REFUSED, by='code')} or vector(0)",
+                per_second("orderly_http_requests_total", REFUSED, by="code"),
                 "{{code}}",
             ),
+            width=12,
         ),
         lines(
             "Decisions of the policies",
