@@ -69,3 +69,13 @@ def test_a_gateway_with_a_route_that_is_no_action_cannot_be_built() -> None:
     app.add_api_route("/v1/secrets", lambda: None)
     with pytest.raises(ValueError, match="GET /v1/secrets has no action"):
         Admission(nothing, None).guard(app)
+
+
+async def test_a_gateway_that_serves_some_regions_takes_no_order_from_a_token_that_names_none() -> None:
+    async with edge(regions="eu, uk") as gateway:
+        reply = await gateway.place()
+        assert (reply.status, reply.json()["detail"]) == (
+            403,
+            "Orders are taken from callers of the served regions alone.",
+        )
+        assert (await gateway.call("alice", "GET", "/v1/orders")).status == 200

@@ -12,10 +12,20 @@ from common.security.identity import Identity
 GOOD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), st.frozensets(st.sampled_from("abc")))
-def test_an_identity_is_what_its_claims_say(subject: str, roles: frozenset[str]) -> None:
-    identity = Identity(subject, roles)
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1),
+    st.frozensets(st.sampled_from("abc")),
+    st.sampled_from([None, "eu", "us-east_1"]),
+)
+def test_an_identity_is_what_its_claims_say(subject: str, roles: frozenset[str], region: str | None) -> None:
+    identity = Identity(subject, roles, region)
     assert Identity.claimed(json.loads(json.dumps(identity.claims()))) == identity
+
+
+@pytest.mark.parametrize("region", ["", "EU", "e u", 1, ["eu"]])
+def test_a_region_is_a_name(region: object) -> None:
+    with pytest.raises(ValueError, match="its region"):
+        Identity.claimed({"sub": "alice", "region": region})
 
 
 def test_a_usable_trace_goes_on() -> None:

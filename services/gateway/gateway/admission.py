@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common import tracecontext
 from common.problems import Problem
 from common.security import audit, policy
 from common.security.identity import CALLER, Identity
@@ -35,8 +34,7 @@ class Admission:
             raise
         if self._limit is not None:
             await self._limit.admit(caller.subject)
-        trace_id = tracecontext.trace_id(tracecontext.of(request.scope))
-        policy.enter(caller, action, served=self._regions, trace_id=trace_id)
+        policy.enter(caller, action, self._regions)
         return caller
 
     async def slow_down(self, request: Request) -> None:

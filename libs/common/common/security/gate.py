@@ -50,8 +50,7 @@ class _Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._action not in policy.INTERNAL:
-            caller = caller_of(Request(scope))
-            policy.enter(caller, self._action, tracecontext.trace_id(tracecontext.of(scope)))
+            policy.enter(caller_of(Request(scope)), self._action)
         await self._inside(scope, receive, send)
 
 

@@ -11,6 +11,7 @@ First at the door, by role and route alone (`enter`), then, where a thing has an
 
 import structlog
 
+from common import tracecontext
 from common.clock import Instant
 from common.problems import Problem
 from common.security import audit
@@ -31,10 +32,10 @@ EVERYWHERE: frozenset[str] = frozenset()
 _log = structlog.get_logger("policy")
 
 
-def enter(caller: Identity, action: str, trace_id: str = "", served: frozenset[str] = EVERYWHERE) -> None:
+def enter(caller: Identity, action: str, served: frozenset[str] = EVERYWHERE) -> None:
     """At the door. Raises Problem 403 where the caller may not ask for this at all. `served`: the regions, if not all are."""
     verdict = _verdict(caller, action, API, served=served)
-    if not _told(caller, action, "", verdict, trace_id):
+    if not _told(caller, action, "", verdict):
         raise _refusal(verdict.why or f"This takes the role {' or '.join(roles_for(action))}.")
 
 
@@ -78,11 +79,12 @@ def _verdict(
     return decide(Principal("User", caller.roles, caller.region), action, resource.seen_by(caller.subject), now, served)
 
 
-def _told(caller: Identity, action: str, thing: str, verdict: Verdict, trace_id: str = "") -> bool:
+def _told(caller: Identity, action: str, thing: str, verdict: Verdict) -> bool:
     POLICY_DECISIONS.labels(action, "allowed" if verdict.allowed else "denied").inc()
     if verdict.allowed:
         _log.debug("allowed", who=caller.subject, action=action, thing=thing)
     else:
+        trace_id = tracecontext.trace_id(tracecontext.doing().traceparent)
         audit.denied(caller.subject, f"{action} {thing}".strip(), verdict.why or "no policy permits it", trace_id)
     return verdict.allowed
 
