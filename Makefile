@@ -15,7 +15,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability sbom lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ simulation: $(DEV) ## The services in one thread, under thousands of adversarial
 
 exactly-once: $(DEV) ## What delayed frames do to the client library's transactions, and that they do nothing to ours
 	@.venv/bin/python -m tests.integration.exactly_once $(ARGS)
+
+fuzz: $(DEV) ## schemathesis against a gateway of its own: ARGS="--examples 100 --seed 7"
+	@PYTHONPATH=tests/e2e .venv/bin/python -m tests.security.fuzz $(ARGS)
 
 process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -n 2 --dist loadfile -m process

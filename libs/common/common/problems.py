@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from common import tracecontext
 from common.errors import OrderlyError, Unavailable
@@ -75,7 +76,17 @@ async def answer(request: Request, error: Exception) -> Response:
     problem = of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected error", exc_info=error, trace_id=trace_id, path=request.scope.get("path"))
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return Response(problem.body(trace_id), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _methods(request: Request) -> set[str]:
+    """Those that this address knows. The router names those of the first route alone."""
+    routes = [
+        it for it in request.app.routes if isinstance(it, Route) and it.matches(request.scope)[0] is not Match.NONE
+    ]
+    return {method for route in routes for method in route.methods or ()}
 
 
 def of(error: Exception) -> Problem:

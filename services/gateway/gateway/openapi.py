@@ -17,6 +17,11 @@ from gateway.routes import ROUTES, Route
 
 _SHAPES = "#/components/schemas/"
 _STRING = {"type": "string"}
+_EVENT = {  # each of a stream, as OpenAPI 3.2 has it
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {"event": {"enum": ["entry", "order", "end"]}, "data": _STRING, "id": _STRING},
+}
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _PARAMETERS = {"order_id": api.ORDER_ID, "sku": api.SKU}
 _ALWAYS = frozenset({400, 401, 403, 408, 422, 429, 431, 500, 502, 503})
@@ -28,11 +33,15 @@ def of_route(route: Route) -> dict[str, Any]:
     refusals |= {404} if route.parameters else set()
     refusals |= {413, 415} if route.body else set()
     answers: dict[int, dict[str, Any]] = {
-        status: {"content": {"application/json": {"schema": _shape(model)}}, "headers": _answer_headers(route)}
+        status: {
+            "content": {"application/json": {"schema": _shape(model)}},
+            "headers": _answer_headers(route),
+            "links": {name: {"operationId": name, "parameters": dict(at)} for name, at in route.leads_to.items()},
+        }
         for status, model in route.answers.items()
     }
     if route.streamed:
-        answers[200] = {"content": {"text/event-stream": {"schema": _STRING}}}
+        answers[200] = {"content": {"text/event-stream": {"schema": _EVENT}}}
     if route.tagged:
         answers[304] = {}
     extra: dict[str, Any] = {

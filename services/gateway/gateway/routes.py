@@ -5,7 +5,7 @@ is told by the policies, under its name (common/security/policy).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
@@ -16,7 +16,8 @@ from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`name`: its action in the policies. `keyed`: an Idempotency-Key is required. `waits`: Prefer: wait=N. `paged`: limit and
-    cursor. `tagged`: ETag. `repeatable`: asking twice does what asking once does, even without a key."""
+    cursor. `tagged`: ETag. `leads_to`: calls that its answer makes possible, and where their parameters are (OpenAPI's links).
+    `repeatable`: asking twice does what asking once does, even without a key."""
 
     name: str
     summary: str
@@ -31,6 +32,7 @@ class Route:
     paged: bool = False
     tagged: bool = False
     streamed: bool = False
+    leads_to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def repeatable(self) -> bool:
@@ -41,6 +43,17 @@ class Route:
         """Names in the path: `order_id`, `sku`."""
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
+
+_FRESH = {"header.Consistency-Token": "$response.header.Consistency-Token"}
+_THE_ORDER = {"order_id": "$response.body#/order_id"}
+_THE_PRODUCT = {"sku": "$request.path.sku"}
+_NEXT = {"cursor": "$response.body#/next_cursor"}
+_TO_AN_ORDER = {
+    "show_order": _THE_ORDER | _FRESH,
+    "show_timeline": _THE_ORDER | _FRESH,
+    "cancel_order": _THE_ORDER,
+    "show_payment": _THE_ORDER,
+}
 
 ROUTES = (
     Route(
@@ -54,6 +67,7 @@ ROUTES = (
         body=api.PlaceOrderBody,
         keyed=True,
         waits=True,
+        leads_to=_TO_AN_ORDER,
     ),
     Route(
         name="list_orders",
@@ -63,6 +77,7 @@ ROUTES = (
         upstream=ORDER,
         answers={200: api.OrderPage},
         paged=True,
+        leads_to={"show_order": {"order_id": "$response.body#/items/0/order_id"}, "list_orders": _NEXT},
     ),
     Route(
         name="show_order",
@@ -99,6 +114,7 @@ ROUTES = (
         answers={202: api.Order, 200: api.Order},
         refusals=frozenset({409}),
         waits=True,
+        leads_to={"show_order": _THE_ORDER | _FRESH},
     ),
     Route(
         name="list_products",
@@ -108,6 +124,7 @@ ROUTES = (
         upstream=INVENTORY,
         answers={200: api.ProductPage},
         paged=True,
+        leads_to={"show_product": {"sku": "$response.body#/items/0/sku"}, "list_products": _NEXT},
     ),
     Route(
         name="show_product",
@@ -126,6 +143,7 @@ ROUTES = (
         upstream=INVENTORY,
         answers={200: api.Product, 202: api.ProductAccepted},
         body=api.ProductBody,
+        leads_to={"show_product": _THE_PRODUCT | _FRESH, "receive_stock": _THE_PRODUCT},
     ),
     Route(
         name="receive_stock",
@@ -137,6 +155,7 @@ ROUTES = (
         refusals=frozenset({409}),
         body=api.ReceiptBody,
         keyed=True,
+        leads_to={"show_product": _THE_PRODUCT},
     ),
     Route(
         name="show_payment",
