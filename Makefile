@@ -102,10 +102,10 @@ observability: $(DEV) ## Write anew what is made from code: docs/metrics.md, das
 	@.venv/bin/python -m deploy.observability $(ARGS)
 
 lock: ## Write requirements/*.lock again from the pyproject.toml files
-	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml -o requirements/runtime.lock
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) libs/cli/pyproject.toml --extra kafka -c requirements/runtime.lock -o requirements/kafka.lock
 	$(COMPILE) libs/cli/pyproject.toml --extra redis -c requirements/runtime.lock -o requirements/redis.lock
-	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml pyproject.toml --extra kafka --group dev \
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml pyproject.toml --extra kafka --group dev \
 	    -c requirements/runtime.lock -o requirements/dev.lock
 	printf 'uv-build>=0.9,<0.14\n' | $(COMPILE) - -o requirements/build.lock
 

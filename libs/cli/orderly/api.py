@@ -63,11 +63,23 @@ class Api:
     def token(self) -> str:
         """An access token of the built-in demo issuer, whose demo clients have a secret that is no secret."""
         if not self._token:
-            form = {"grant_type": "client_credentials", "client_id": self.who, "client_secret": f"{self.who}-secret"}
-            headers = {"content-type": "application/x-www-form-urlencoded"}
-            answer = self._send("POST", "/oauth/token", urllib.parse.urlencode(form).encode(), headers, WITHIN)
-            self._token = str(answer.body["access_token"])
+            self._token = self.redeem(grant_type="client_credentials", **self._secret())
         return self._token
+
+    def redeem(self, **grant: str) -> str:
+        """The access token for it."""
+        return str(self._send_form("/oauth/token", grant).body["access_token"])
+
+    def revoke(self, token: str) -> None:
+        """Have this one, whoever's it is where we are the operator, refused by every gateway (RFC 7009)."""
+        self._send_form("/oauth/revoke", {"token": token, **self._secret()})
+
+    def _secret(self) -> dict[str, str]:
+        return {"client_id": self.who, "client_secret": f"{self.who}-secret"}
+
+    def _send_form(self, path: str, form: Mapping[str, str]) -> Answer:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self._send("POST", path, urllib.parse.urlencode(form).encode(), headers, WITHIN)
 
     def get(self, path: str, **query: str | int | None) -> Any:
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value})

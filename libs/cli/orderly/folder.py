@@ -69,6 +69,10 @@ class Folder:
         return self.root / "keys" / "master"
 
     @property
+    def issuer_keys(self) -> Path:
+        return self.root / "gateway" / "keys"
+
+    @property
     def audit_key(self) -> Path:
         return self.root / "keys" / "audit"
 

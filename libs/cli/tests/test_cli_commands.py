@@ -1,8 +1,12 @@
 """Every command against the real platform, as a user types it."""
 
 import json
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +45,43 @@ def test_a_token_is_printed_alone(platform: Platform) -> None:
     printed = platform.orderly("token", "alice").stdout
     assert printed.count("\n") == 1
     assert printed.count(".") == 2  # header, claims, signature
+
+
+def test_a_revoked_token_is_refused_and_so_are_all_when_the_key_was_stolen(platform: Platform) -> None:
+    base = platform.run().base_url
+    revoked, other = (platform.orderly("token", name).stdout.strip() for name in ("bob", "alice"))
+    assert (answer(base, revoked), answer(base, other)) == (200, 200)
+    assert platform.orderly("token", "--revoke", revoked).returncode == 0
+    assert (answer(base, revoked), answer(base, other)) == (401, 200)
+    assert platform.orderly("keys", "rotate", "--tokens", "--forget").returncode == 0
+    eventually(lambda: answer(base, other) == 401, within=30)
+
+
+BROWSER = """
+import re, sys, urllib.parse, urllib.request
+browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+ticket = re.search(r'name="ticket" value="([^"]+)"', browser.open(sys.argv[1]).read().decode())[1]
+form = {"ticket": ticket, "name": "bob", "password": "bob-secret"}
+assert b"logged in" in browser.open(sys.argv[1], urllib.parse.urlencode(form).encode()).read()
+"""
+
+
+def test_whoever_logs_in_with_a_browser_gets_a_token(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "browser.py").write_text(BROWSER)
+    monkeypatch.setitem(platform.environment, "BROWSER", f"{sys.executable} {tmp_path / 'browser.py'} %s")
+    assert answer(platform.run().base_url, platform.orderly("token", "--login").stdout.strip()) == 200
+
+
+def answer(base: str, token: str) -> int:
+    """The status of a request with this token."""
+    request = urllib.request.Request(f"{base}/v1/orders", headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answered:
+            return int(answered.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_an_order_is_placed_shown_and_listed(platform: Platform) -> None:

@@ -7,25 +7,19 @@ from fastapi import FastAPI, Request, Response
 from common import problems
 from common.security.identity import caller_of
 from common.topology import GATEWAY
-from gateway import oauth, openapi
+from gateway import login, oauth, openapi, openapi_oauth
 from gateway.acts import Acts
 from gateway.admission import Admission
-from gateway.issuer import DemoIssuer
+from gateway.oauth import OAuth
 from gateway.proxy import Proxy
 from gateway.routes import ROUTES, Route
 
 
 def build(
-    admission: Admission,
-    proxy: Proxy,
-    acts: Acts,
-    issuer: DemoIssuer | None,
-    token_url: str,
-    *,
-    described: bool = True,
+    admission: Admission, proxy: Proxy, acts: Acts, issuer: OAuth | str, *, described: bool = True
 ) -> FastAPI:
-    """`described`: with /openapi.json. No docs pages (they load scripts from elsewhere), no redirects (they repeat the Host
-    that a caller sent)."""
+    """`issuer`: the built-in one, or the URL of another. `described`: with /openapi.json. No docs pages (they load scripts from
+    elsewhere), no redirects (they repeat the Host that a caller sent)."""
     app = FastAPI(title="Orderly", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(app)
     for route in ROUTES:
@@ -36,10 +30,12 @@ def build(
             response_model=None,
             **openapi.of_route(route),
         )
-    if issuer is not None:
-        oauth.add(app, issuer, admission)
+    if isinstance(issuer, OAuth):
+        oauth.add(app, issuer)
+        login.add(app, issuer)
     if described:
-        openapi.add(app, token_url)
+        known = isinstance(issuer, OAuth)
+        openapi.add(app, openapi_oauth.flows(issuer.issuer.url) if known else openapi.discovered(issuer))
     admission.guard(app)
     return app
 

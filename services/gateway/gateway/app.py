@@ -19,19 +19,24 @@ from common.runtime import Process
 from common.security.credentials import Credentials
 from common.security.hop import Minter
 from common.security.identity import Identity
-from common.security.keys import IssuerKeys, OwnKeys
+from common.security.keyring import KeyRing
+from common.security.keys import IssuerKeys
 from common.security.tokens import Verifier
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway import api
+from gateway.accounts import Accounts
 from gateway.acts import Acts
 from gateway.admission import Admission
 from gateway.catalog import Catalog
+from gateway.codes import Codes
 from gateway.https import Https
-from gateway.issuer import DemoIssuer, load_key
+from gateway.issuer import DemoIssuer
 from gateway.limits import Limit, RateLimit
+from gateway.oauth import OAuth
 from gateway.proxy import Proxy
 from gateway.settings import Settings
 from gateway.shedding import Edge
+from gateway.spent import Shelf, Spent
 
 REQUESTS_A_SECOND = 100.0  # for each caller
 REQUESTS_AT_ONCE = 200
@@ -64,21 +69,36 @@ def build(settings: Settings) -> Process:
         outside = IssuerKeys(settings.oidc_issuer, system_clock)
         health.ready["issuer's keys"] = outside.check
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
-        app = api.build(
-            Admission(verifier, limit, regions), proxy, acts, None, settings.oidc_issuer, described=settings.openapi
-        )
+        admission = Admission(verifier, limit, regions)
+        app = api.build(admission, proxy, acts, settings.oidc_issuer, described=settings.openapi)
         drain = (proxy.close, *close_limit, outside.close)
-        return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
+    else:
+        issuer = _issuer(settings, limit, regions)
+        app = api.build(issuer.admission, proxy, acts, issuer, described=settings.openapi)
+        background, drain = (*background, issuer.start), (proxy.close, *close_limit, issuer.close)
+    return Process(GATEWAY, health, credentials, app, context, (), background, drain, switches=switches)
+
+
+def _issuer(settings: Settings, limit: Limit | None, regions: frozenset[str]) -> OAuth:
     url = settings.gateway_url.rstrip("/")
-    key = load_key(settings.data / GATEWAY / "issuer.pem")
-    verifier = Verifier(OwnKeys([key]), url, settings.oidc_audience, system_clock)
-    issuer = DemoIssuer(url, settings.oidc_audience, key, system_clock)
-    app = api.build(
-        Admission(verifier, limit, regions), proxy, acts, issuer, f"{url}/oauth/token", described=settings.openapi
-    )
-    return Process(
-        GATEWAY, health, credentials, app, context, (), background, (proxy.close, *close_limit), switches=switches
-    )
+    kept = settings.issuer_keys is None
+    ring = KeyRing(settings.issuer_keys or settings.data / GATEWAY / "keys", kept=kept)
+    spent = Spent(_shelf(settings), system_clock)
+    verifier = Verifier(ring, url, settings.oidc_audience, system_clock, spent.__contains__)
+    issuer = DemoIssuer(url, settings.oidc_audience, ring, system_clock)
+    accounts = Accounts([it for it in settings.console_redirects.split(",") if it] or [f"{url}/console/callback"])
+    codes = Codes(url, ring, spent, system_clock)
+    return OAuth(issuer, accounts, codes, Admission(verifier, limit, regions), verifier, spent, ring)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.redis_url:
+        from gateway.spent_sqlite import SqliteShelf
+
+        return SqliteShelf(settings.data / GATEWAY / "spent.db")
+    from gateway.spent_redis import RedisShelf
+
+    return RedisShelf(*_redis(settings, settings.redis_url))
 
 
 def _https(settings: Settings) -> Https | None:

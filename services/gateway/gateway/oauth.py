@@ -1,105 +1,137 @@
-"""The issuer's HTTP side: client credentials (RFC 6749, 4.4) for a token, discovery and key set for those who verify.
+"""The issuer's HTTP side for programs: a token for client credentials (RFC 6749, 4.4), or for a code that somebody was given
+who logged in (4.1; login.py); its revocation (RFC 7009); and metadata and keys for those who verify tokens.
 
-Errors are problems that carry OAuth's `error` as an extension member. Wrong secrets are limited for each client and address
-before the secret is looked at, so that guessing is slow, and its success not visible either.
+Errors are problems that carry OAuth's `error` as an extension member.
 """
 
-import base64
-import binascii
-import hmac
-import time
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import FastAPI, Request, Response
 
-from common import json_body
 from common.problems import Problem
 from common.respond import as_json
-from common.security.tokens import LONGEST_LIFE, demo_secret
-from gateway import openapi
+from common.security import audit
+from common.security.identity import OPERATOR
+from common.security.keyring import KeyRing
+from common.security.tokens import LONGEST_LIFE, Verifier
+from gateway import forms, openapi_oauth
+from gateway.accounts import Accounts
 from gateway.admission import Admission, address
-from gateway.issuer import DemoIssuer, role_of
-from gateway.limits import RateLimit
+from gateway.codes import Codes
+from gateway.issuer import DemoIssuer
+from gateway.spent import Spent
 
-LARGEST_FORM = 8 * 1024
-GUESSES_A_SECOND = 0.5
-GUESSES_AT_ONCE = 10
-
-_CACHED = {"Cache-Control": "public, max-age=60"}
-_SECRET = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_CACHED = {"Cache-Control": "public, max-age=60"}  # less than a key is published before it signs
 
 
-def add(app: FastAPI, issuer: DemoIssuer, admission: Admission) -> None:
-    """The issuer's routes."""
-    guesses = RateLimit(GUESSES_A_SECOND, GUESSES_AT_ONCE, time.monotonic)
+class OAuth:
+    """What the demo issuer is made of."""
 
-    @app.post("/oauth/token", **openapi.TOKEN)
+    def __init__(
+        self,
+        issuer: DemoIssuer,
+        accounts: Accounts,
+        codes: Codes,
+        admission: Admission,
+        verifier: Verifier,
+        spent: Spent,
+        ring: KeyRing,
+    ) -> None:
+        self.issuer = issuer
+        self.accounts = accounts
+        self.codes = codes
+        self.admission = admission
+        self._verifier = verifier
+        self._spent = spent
+        self._ring = ring
+
+    async def start(self) -> None:
+        """Do and hear from now on what other gateways, and the command line, want it to."""
+        await self._ring.start()
+        await self._spent.start()
+
+    async def close(self) -> None:
+        await self._ring.close()
+        await self._spent.close()
+
+    async def token(self, request: Request) -> str:
+        """Raises Problem 400, 401, 415 or 429."""
+        form = await forms.read(request)
+        client, secret = forms.credentials(request, form)
+        match form.get("grant_type"):
+            case "client_credentials":
+                role = self.accounts.authenticate(client, secret, address(request))
+                if role is None:
+                    raise forms.unknown_client()
+                return self.issuer.token(client, role, client)
+            case "authorization_code":
+                return await self._for_code(form, self._client(request, client, secret))
+            case None:
+                raise forms.refusal("invalid_request", "grant_type: say which.")
+            case _:
+                detail = "grant_type: authorization_code or client_credentials."
+                raise forms.refusal("unsupported_grant_type", detail)
+
+    async def _for_code(self, form: Mapping[str, str], client: str) -> str:
+        code, uri, verifier = (form.get(name, "") for name in ("code", "redirect_uri", "code_verifier"))
+        if not (code and uri and verifier):
+            raise forms.refusal("invalid_request", "Send code, redirect_uri and code_verifier.")
+        grant = await self.codes.take(code, client, uri, verifier)
+        role = self.accounts.role_of(grant.subject)
+        if role is None:
+            raise forms.refusal("invalid_grant", "There is no such account any more.")
+        return self.issuer.token(grant.subject, role, client, grant.id)
+
+    async def revoke(self, request: Request) -> None:
+        """By the client it was given to, or an operator. A token that is no good any more is revoked already. Raises Problem
+        400, 401, 415 or 429, and Unavailable: then it is revoked here, and whether elsewhere is not known."""
+        form = await forms.read(request)
+        client, secret = forms.credentials(request, form)
+        client = self._client(request, client, secret)
+        if "token" not in form:
+            raise forms.refusal("invalid_request", "token: say which.")
+        try:
+            access = await self._verifier.access(form["token"])
+        except Problem:
+            return
+        if access.client != client and self.accounts.role_of(client) != OPERATOR:
+            audit.denied(client, "POST /oauth/revoke", "it is another client's token")
+            raise forms.refusal("unauthorized_client", "The token was given to another client.")
+        await self._spent.add(access.id, access.expires)
+        audit.done(client, f"revoked a token of {access.identity.subject}")
+
+    def _client(self, request: Request, client: str, secret: str) -> str:
+        """An application, which has no secret, or an account with its own."""
+        if client in self.accounts.applications and not secret:
+            return client
+        if self.accounts.authenticate(client, secret, address(request)) is None:
+            raise forms.unknown_client()
+        return client
+
+
+def add(app: FastAPI, oauth: OAuth) -> None:
+    """The issuer's routes for programs."""
+
+    @app.post("/oauth/token", **openapi_oauth.TOKEN)
     async def token(request: Request) -> Response:
-        await admission.slow_down(request)
-        form = _form(request, await json_body.read(request, LARGEST_FORM))
-        client, secret = _credentials(request, form)
-        if (grant := form.get("grant_type")) != "client_credentials":
-            code = "invalid_request" if grant is None else "unsupported_grant_type"
-            raise _error(code, "grant_type: client_credentials is the only one here.")
-        role = role_of(client)
-        guesser = f"{address(request)} {client if role else ''}"
-        guesses.check(guesser)
-        if not hmac.compare_digest(secret.encode(), demo_secret(client).encode()) or role is None:
-            guesses.take(guesser)
-            raise _unknown_client()
-        answer = {"access_token": issuer.token(client, role), "token_type": "Bearer", "expires_in": LONGEST_LIFE}
-        return as_json(answer, headers=_SECRET)
+        await oauth.admission.slow_down(request)
+        answer = {"access_token": await oauth.token(request), "token_type": "Bearer", "expires_in": LONGEST_LIFE}
+        return as_json(answer, headers=forms.UNSTORED)
 
-    @app.get("/.well-known/openid-configuration", **openapi.DISCOVERY)
+    @app.post("/oauth/revoke", **openapi_oauth.REVOKE)
+    async def revoke(request: Request) -> Response:
+        await oauth.admission.slow_down(request)
+        await oauth.revoke(request)
+        return Response(headers=forms.UNSTORED)
+
+    @app.get("/.well-known/oauth-authorization-server", **openapi_oauth.METADATA)
+    async def metadata() -> Response:
+        return as_json(oauth.issuer.metadata(), headers=_CACHED)
+
+    @app.get("/.well-known/openid-configuration", **openapi_oauth.DISCOVERY)
     async def discovery() -> Response:
-        return as_json(issuer.discovery(), headers=_CACHED)
+        return as_json(oauth.issuer.metadata(), headers=_CACHED)
 
-    @app.get("/.well-known/jwks.json", **openapi.KEY_SET)
+    @app.get("/.well-known/jwks.json", **openapi_oauth.KEY_SET)
     async def key_set() -> Response:
-        return as_json(issuer.key_set(), headers=_CACHED)
-
-
-def _form(request: Request, body: bytes) -> Mapping[str, str]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise Problem(415, "unsupported-media-type", "Send application/x-www-form-urlencoded.")
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=20
-        )
-    except ValueError:
-        raise _error("invalid_request", "The body is not a form.") from None
-    if len(dict(pairs)) != len(pairs):
-        raise _error("invalid_request", "A parameter is given twice.")
-    return dict(pairs)
-
-
-def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
-    """By Basic authentication or in the form, not both (RFC 6749, 2.3.1)."""
-    header = request.headers.getlist("authorization")
-    if not header:
-        return form.get("client_id", ""), form.get("client_secret", "")
-    if len(header) > 1 or "client_secret" in form:
-        raise _error("invalid_request", "Authenticate in one way.")
-    scheme, _, encoded = header[0].partition(" ")
-    try:
-        client, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeError):
-        raise _unknown_client() from None
-    if scheme.lower() != "basic" or not colon:
-        raise _unknown_client()
-    client = unquote_plus(client)
-    if form.get("client_id", client) != client:
-        raise _error("invalid_request", "The form names another client than the header.")
-    return client, unquote_plus(secret)
-
-
-def _error(code: str, detail: str) -> Problem:
-    return Problem(400, code.replace("_", "-"), detail, _SECRET, {"error": code})
-
-
-def _unknown_client() -> Problem:
-    headers = {**_SECRET, "WWW-Authenticate": 'Basic realm="orderly", charset="UTF-8"'}
-    detail = "There is no such client, or its secret is another."
-    return Problem(401, "invalid-client", detail, headers, {"error": "invalid_client"})
+        return as_json(oauth.issuer.key_set(), headers=_CACHED)

@@ -1,6 +1,6 @@
 """OpenAPI, derived from the table of routes: what it says is what is served (A8), every answer and refusal included."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -97,7 +97,9 @@ def _answer_headers(route: Route) -> dict[str, Any]:
 
 def _responses(answers: dict[int, dict[str, Any]], refusals: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     problem = {MEDIA_TYPE: {"schema": _shape(api.ProblemView)}}
-    known = answers | {status: {"content": problem} for status in sorted(refusals)}
+    known = {status: {"content": dict(problem)} for status in sorted(refusals)}
+    for status, answer in answers.items():  # a page where people are told, and a problem where programs are
+        known[status] = {**answer, "content": {**known.get(status, {}).get("content", {}), **answer.get("content", {})}}
     return {status: {"description": HTTPStatus(status).phrase, **response} for status, response in known.items()}
 
 
@@ -105,45 +107,37 @@ def _shape(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _SHAPES + model.__name__}
 
 
-def _plain(name: str, summary: str, refusals: Iterable[int] = (), **more: Any) -> dict[str, Any]:
+def plain(
+    name: str,
+    summary: str,
+    refusals: Iterable[int] = (),
+    answers: Mapping[int, dict[str, Any]] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Arguments of FastAPI's `add_api_route` for what is in no table. `answers`: other ones than a JSON object."""
+    told = dict(answers or {200: {"content": _OBJECT}})
     return {
         "name": name,
         "operation_id": name,
         "summary": summary,
-        "responses": _responses({200: {"content": _OBJECT}}, {400, 408, 431, 500, *refusals}),
+        "responses": _responses(told, {400, 408, 431, 500, *refusals}),
+        "status_code": min(told),
         "response_class": Response,
         "openapi_extra": more,
     }
 
 
-DISCOVERY = _plain("openid_configuration", "The built-in issuer's discovery document")
-KEY_SET = _plain("key_set", "The built-in issuer's public keys")
-DOCUMENT = _plain("openapi", "This document")
-TOKEN = _plain(
-    "token",
-    "An access token for a demo client (OAuth 2.0 client credentials)",
-    {401, 413, 415, 429},
-    requestBody={
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "required": ["grant_type"],
-                    "properties": {
-                        "grant_type": {"const": "client_credentials"},
-                        "client_id": _STRING,
-                        "client_secret": _STRING,
-                    },
-                }
-            }
-        },
-    },
-)
+DOCUMENT = plain("openapi", "This document")
 
 
-def add(app: FastAPI, token_url: str) -> None:
-    """Serve the document of all routes that `app` has now."""
+def discovered(issuer: str) -> dict[str, Any]:
+    """The security scheme of an issuer that tells by itself how to get a token."""
+    place = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    return {"type": "openIdConnect", "openIdConnectUrl": place}
+
+
+def add(app: FastAPI, tokens: Mapping[str, Any]) -> None:
+    """Serve the document of all routes that `app` has now. `tokens`: the security scheme by which one gets them."""
 
     @app.get("/openapi.json", **DOCUMENT)
     async def document() -> Response:
@@ -154,8 +148,6 @@ def add(app: FastAPI, token_url: str) -> None:
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template=_SHAPES + "{model}",
     )
-    roles = {role: f"what a {role} may do" for role in policy.ROLES}
-    oauth = {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": token_url, "scopes": roles}}}
     described = app.openapi()
-    described["components"] = {"schemas": shapes["$defs"], "securitySchemes": {"oauth": oauth}}
+    described["components"] = {"schemas": shapes["$defs"], "securitySchemes": {"oauth": tokens}}
     encoded = msgspec.json.encode(described)

@@ -9,6 +9,9 @@ from common.settings import Listening
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Listening):
     """`gateway_url` is how callers reach this gateway: the built-in issuer's name. `oidc_issuer` replaces that issuer.
+    `issuer_keys`: a folder with its signing keys that somebody else keeps, a mounted secret for one; without it they are in the
+    data folder, and are made and rotated there. `console_redirects`: where who logs in to the web console may be sent back to,
+    separated by commas.
     `*_policy`: how a service is asked, where that is to differ (see common.resilience.policy). `shedding`: refuse what would
     only queue. `edge_certificate` and `edge_key` make its own API HTTPS; without them it is plain, for loopback or behind an
     ingress.
@@ -29,6 +32,8 @@ class Settings(Listening):
     inventory_policy: str = ""
     oidc_issuer: str | None = None
     oidc_audience: str = "orderly"
+    issuer_keys: Path | None = None
+    console_redirects: str = ""
     openapi: bool = True
     regions: str = ""
     rate_limit: bool = True

@@ -12,15 +12,16 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from common import json_body, parameters, problems, runtime
+from common.clock import system_clock
 from common.contracts.api import PlaceOrderBody, ProductBody, ReceiptBody
 from common.respond import as_json
+from common.security import keyring
 from common.security.gate import Named
 from common.security.tokens import demo_secret
 from common.testing.certificates import Certificates
 from common.testing.http import Address, Reply, serving
 from common.topology import GATEWAY, INVENTORY, ORDER, PAYMENT
 from gateway.app import build
-from gateway.issuer import load_key
 from gateway.settings import Settings
 
 ORDER_ID = "ord_" + "0123456789abcdef" * 2
@@ -97,9 +98,8 @@ class Edge:
 def _key() -> bytes:
     """Making a key takes long; the tests that are not about it share one."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "key.pem"
-        load_key(path)
-        return path.read_bytes()
+        keyring.make(Path(folder), 0)
+        return (Path(folder) / "0.pem").read_bytes()
 
 
 @contextlib.asynccontextmanager
@@ -108,8 +108,8 @@ async def edge(inventory: FastAPI | None = None, **settings: object) -> AsyncIte
     service = Service()
     async with contextlib.AsyncExitStack() as opened:
         data = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        (data / "gateway").mkdir()
-        (data / "gateway" / "issuer.pem").write_bytes(_key())
+        (data / "gateway" / "keys").mkdir(parents=True)
+        (data / "gateway" / "keys" / f"{system_clock()}.pem").write_bytes(_key())
         certificates = Certificates(data / "certs")
         urls: dict[str, str] = {}
         for name in (ORDER, PAYMENT, INVENTORY):

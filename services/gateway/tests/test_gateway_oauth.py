@@ -1,7 +1,6 @@
 """The built-in issuer over HTTP: RFC 6749's client credentials, discovery, keys, and guessing made slow."""
 
 import base64
-import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,7 +12,6 @@ from joserfc.jwk import KeySet
 from common.clock import SECOND, system_clock
 from common.security.tokens import demo_secret
 from common.testing.http import Reply
-from gateway.issuer import load_key
 from gateway.testing import Edge, edge
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -117,11 +115,3 @@ async def test_a_token_works_until_the_platform_has_been_started_again_and_after
     async with edge(data=tmp_path) as after:
         after.tokens = before.tokens
         assert (await after.call("alice", "GET", "/v1/orders")).status == 200
-
-
-def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    path = tmp_path / "gateway" / "issuer.pem"
-    first = load_key(path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_key(path).thumbprint() == first.thumbprint()
-    assert [file.name for file in path.parent.iterdir()] == ["issuer.pem"]

@@ -100,9 +100,12 @@ IN_REDIS: Mapping[str, Space] = {
         for service in PROCESSING_SERVICES
     },
     GATEWAY: Space(
-        ["orderly:limit:*", "orderly:catalog:*"],
+        ["orderly:limit:*", "orderly:catalog:*", "orderly:spent"],
         [],
-        (*_ALWAYS, "eval", "get", "set", "del", "hmget", "hset", "pexpire", "time", "client|tracking"),
+        (
+            *(*_ALWAYS, "eval", "get", "set", "del", "hmget", "hset", "pexpire", "time", "client|tracking"),
+            *("zadd", "zrange", "zremrangebyscore"),
+        ),
     ),
     OPERATOR: Space(["orderly:*"], [], (*_ALWAYS, *_SCRIPTS, *_READS, "multi", "exec", "discard")),
 }

@@ -7,7 +7,7 @@ in 30 s however many such tokens come (J8). An issuer that cannot be reached cha
 import asyncio
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -37,19 +37,6 @@ class Keys(Protocol):
     async def get(self, key_id: str) -> Key | None:
         """Raises Unavailable where nothing is known at all."""
         ...
-
-
-class OwnKeys:
-    """The keys of the issuer in this process."""
-
-    def __init__(self, keys: Sequence[Key]) -> None:
-        self._keys = {key.kid: key for key in keys}
-
-    def __contains__(self, key_id: object) -> bool:
-        return key_id in self._keys
-
-    async def get(self, key_id: str) -> Key | None:
-        return self._keys.get(key_id)
 
 
 class _Discovery(msgspec.Struct):

@@ -25,6 +25,10 @@ _PAYMENTS = {"GET /v1/payments/{order_id}": "show_payment"}
 _AUDIT = {"GET /v1/audit": "read_audit"}
 _OPEN = {
     "POST /oauth/token": "issue_token",
+    "POST /oauth/revoke": "revoke_token",
+    "GET /oauth/authorize": "show_login",
+    "POST /oauth/authorize": "log_in",
+    "GET /.well-known/oauth-authorization-server": "read_metadata",
     "GET /.well-known/openid-configuration": "read_discovery",
     "GET /.well-known/jwks.json": "read_keys",
     "GET /openapi.json": "read_openapi",
