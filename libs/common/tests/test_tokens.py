@@ -44,16 +44,21 @@ def edwards() -> OKPKey:
     return OKPKey.generate_key("Ed25519", {"kid": "ed-1"})
 
 
-class Known(dict[str, Key]):
-    """The issuer's keys, by their ids."""
+class Known:
+    """The issuer's keys."""
 
-    async def get(self, key_id: str) -> Key | None:  # type: ignore[override]  # asking may take time
-        return self[key_id] if key_id in self else None
+    def __init__(self, *keys: Key) -> None:
+        self._keys = {key.kid: key for key in keys}
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
+
+    async def get(self, key_id: str) -> Key | None:
+        return self._keys.get(key_id)
 
 
 def verifier(time: Time | None = None) -> Verifier:
-    keys = Known({str(key.kid): key for key in (rsa(), elliptic(), edwards())})
-    return Verifier(keys, ISSUER, "orderly", time or Time())
+    return Verifier(Known(rsa(), elliptic(), edwards()), ISSUER, "orderly", time or Time())
 
 
 def claims(**changes: Any) -> dict[str, Any]:

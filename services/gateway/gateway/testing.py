@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
+from joserfc.jwk import RSAKey
 from pydantic import BaseModel
 
 from common import json_body, parameters, problems, runtime
@@ -100,6 +101,13 @@ def _key() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         keyring.make(Path(folder), 0)
         return (Path(folder) / "0.pem").read_bytes()
+
+
+def signing_key() -> RSAKey:
+    """The one that every gateway here signs with, unless it is given data of its own."""
+    key = RSAKey.import_key(_key())
+    key.ensure_kid()
+    return key
 
 
 @contextlib.asynccontextmanager

@@ -21,7 +21,7 @@ from pathlib import Path
 import structlog
 from joserfc.jwk import Key, RSAKey
 
-from common.clock import HOUR, MINUTE, SECOND, Clock, Instant, Millis, system_clock
+from common.clock import HOUR, MINUTE, Clock, Instant, Millis, system_clock
 from common.errors import SettingsError
 
 ROTATED_AFTER: Millis = 24 * HOUR
@@ -47,7 +47,7 @@ class KeyRing:
         self._signs_after = signs_after
         self._keys: Mapping[Instant, RSAKey] = {}
         self._by_id: Mapping[str, RSAKey] = {}
-        self._looked: Instant = 0
+        self._changed = 0  # the folder, as of the last look
         self._watching: asyncio.Task[None] | None = None
         try:
             self.step()
@@ -61,9 +61,10 @@ class KeyRing:
 
     async def get(self, key_id: str) -> Key | None:
         """Another gateway may have made it just now."""
-        if key_id not in self._by_id and self._clock() - self._looked > SECOND:
+        if key_id not in self._by_id:
             with _complaining():
-                self._look()
+                if self._folder.stat().st_mtime_ns != self._changed:
+                    self._look()
         return self._by_id.get(key_id)
 
     @property
@@ -97,12 +98,13 @@ class KeyRing:
         self._look()
 
     def _look(self) -> None:
-        self._looked = self._clock()
+        changed = self._folder.stat().st_mtime_ns
         made = _made(self._folder)
         if made != list(self._keys):
             self._keys = {it: self._keys.get(it) or _load(_path(self._folder, it)) for it in made}
             self._by_id = {str(key.kid): key for key in self._keys.values()}
             _log.info("signing keys", known=len(self._keys))
+        self._changed = changed  # last: until then, who misses a key looks too
 
     async def _watch(self) -> None:
         while True:
