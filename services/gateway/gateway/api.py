@@ -15,9 +15,7 @@ from gateway.proxy import Proxy
 from gateway.routes import ROUTES, Route
 
 
-def build(
-    admission: Admission, proxy: Proxy, acts: Acts, issuer: OAuth | str, *, described: bool = True
-) -> FastAPI:
+def build(admission: Admission, proxy: Proxy, acts: Acts, issuer: OAuth | str, *, described: bool = True) -> FastAPI:
     """`issuer`: the built-in one, or the URL of another. `described`: with /openapi.json. No docs pages (they load scripts from
     elsewhere), no redirects (they repeat the Host that a caller sent)."""
     app = FastAPI(title="Orderly", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -30,12 +28,12 @@ def build(
             response_model=None,
             **openapi.of_route(route),
         )
+    tokens = openapi_oauth.flows(issuer.issuer.url) if isinstance(issuer, OAuth) else openapi.discovered(issuer)
     if isinstance(issuer, OAuth):
         oauth.add(app, issuer)
         login.add(app, issuer)
     if described:
-        known = isinstance(issuer, OAuth)
-        openapi.add(app, openapi_oauth.flows(issuer.issuer.url) if known else openapi.discovered(issuer))
+        openapi.add(app, tokens)
     admission.guard(app)
     return app
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import pytest_asyncio
 
+from common.security.identity import Identity
 from common.testing.http import Reply
 from gateway import codes
 from gateway.testing import Edge, edge
@@ -118,7 +119,7 @@ async def test_an_operator_who_logs_in_is_one(gateway: Edge) -> None:
     visit = Visit(gateway)
     answer = await visit.token(await visit.code("operator"))
     await lists(gateway, answer.json()["access_token"])
-    assert gateway.service.heard[-1].state.caller.is_operator
+    assert gateway.service.heard[-1].state.caller == Identity("operator", frozenset({"operator"}))
 
 
 async def test_a_code_is_good_once_and_whoever_brings_it_again_revokes_what_it_was_worth(gateway: Edge) -> None:
