@@ -12,7 +12,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 def groups(scale: float = 1.0) -> Sequence[Group]:
     """`scale`: of all times, so that a test need not wait for minutes."""
-    ten, five = spoken(10 * MINUTE * scale), spoken(5 * MINUTE * scale)
+    five, ten, fifteen = (spoken(it * MINUTE * scale) for it in (5, 10, 15))
 
     def alert(name: str, expr: str, severity: Severity, summary: str, runbook: str, lasts: timedelta = ZERO) -> Alert:
         return Alert(f"Orderly{name}", expr, severity, summary, runbook, lasts * scale)
@@ -136,7 +136,7 @@ def groups(scale: float = 1.0) -> Sequence[Group]:
                 ),
                 alert(
                     "Restarted",
-                    f"changes(process_start_time_seconds{{{OURS}}}[{ten}]) > 0",
+                    f"changes(process_start_time_seconds{{{OURS}}}[{fifteen}]) > 0",
                     "ticket",
                     "{{ $labels.job }} at {{ $labels.instance }} was started anew.",
                     "restarted",
