@@ -131,7 +131,13 @@ def _panel(panel: Panel) -> Any:
         case "heatmap":
             built = (
                 heatmap.Panel()
-                .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues"))
+                .color(
+                    heatmap.HeatmapColorOptions()
+                    .mode(heat.HeatmapColorMode.SCHEME)
+                    .scheme("Blues")
+                    .steps(64)
+                    .exponent(0.5)
+                )
                 .y_axis(heatmap.YAxisConfig().unit(panel.unit))
                 .cell_gap(1)
                 .show_tooltip()
