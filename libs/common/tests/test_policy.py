@@ -63,6 +63,8 @@ THINGS: Sequence[tuple[str, Resource, Sequence[str]]] = [
     ("cancel_order", ORDER, ("alice",)),
     ("place_order", ORDER, ("alice",)),
     ("show_payment", PAYMENT, SEEN),
+    ("revoke_token", policy.Token("t1", "alice"), ("alice", "operator")),
+    ("revoke_token", policy.Token("t1", "nobody"), ("nobody", "operator")),
     ("put_product", ORDER, ()),
     ("show_payment", ORDER, ()),
     ("show_order", PAYMENT, ()),

@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request, Response
 
 from common.problems import Problem
 from common.respond import as_json
-from common.security import audit
-from common.security.identity import OPERATOR
+from common.security import audit, policy
+from common.security.identity import Identity
 from common.security.keyring import KeyRing
 from common.security.tokens import LONGEST_LIFE, Verifier
 from gateway import forms, openapi_oauth
@@ -94,8 +94,9 @@ class OAuth:
             access = await self._verifier.access(form["token"])
         except Problem:
             return
-        if access.client != client and self.accounts.role_of(client) != OPERATOR:
-            audit.denied(client, "POST /oauth/revoke", "it is another client's token")
+        role = self.accounts.role_of(client)
+        asking = Identity(client, frozenset({role} if role else ()))
+        if not policy.permits(asking, "revoke_token", policy.Token(access.id, access.client)):
             raise forms.refusal("unauthorized_client", "The token was given to another client.")
         await self._spent.add(access.id, access.expires)
         audit.done(client, f"revoked a token of {access.identity.subject}")

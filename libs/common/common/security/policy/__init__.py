@@ -18,11 +18,11 @@ from common.security import audit
 from common.security.identity import AUDITOR, CUSTOMER, OPERATOR, SERVICE, Identity
 from common.security.policy.actions import INTERNAL, action_of
 from common.security.policy.engine import Principal, Verdict, decide
-from common.security.policy.resources import API, Order, Payment, Registration, Resource
+from common.security.policy.resources import API, Order, Payment, Registration, Resource, Token
 from common.telemetry.metrics import POLICY_DECISIONS
 
 __all__ = [
-    "EVERYWHERE", "INTERNAL", "Order", "Payment", "Registration",
+    "EVERYWHERE", "INTERNAL", "Order", "Payment", "Registration", "Token",
     "action_of", "allows", "demand", "enter", "is_open", "permits", "roles_for",
 ]  # fmt: skip
 

@@ -66,6 +66,21 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, by its id, and the client that it was given to."""
+
+    id: str
+    client: str
+    kind = "Token"
+
+    def seen_by(self, name: str) -> "Token":
+        return Token("", _relation(self.client, name))
+
+    def attributes(self) -> Mapping[str, Any]:
+        return {"client": _reference("User", self.client)}
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """Of an instance of the service `id`."""
 
