@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree
 
 import pytest
 from prometheus_client.metrics_core import Metric
@@ -15,6 +16,7 @@ from common import topology
 from common.telemetry import metrics
 from common.testing.eventually import eventually
 from deploy.observability.dashboards.boards import BOARDS
+from deploy.observability.drawing import Span, draw
 from deploy.observability.reference import declared, labels_of, shown
 from deploy.observability.rules import alerts, slos
 from deploy.observability.rules.rule import Alert
@@ -116,6 +118,14 @@ def test_an_exemplar_leads_to_an_order_that_exists(live: Observed) -> None:
     (order_id,) = orders
     shown_order = orderly("order", "show", order_id, "--as", "alice", "--json", data=live.system.data)
     assert json.loads(shown_order.stdout)["order_id"] == order_id
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_dashboard_can_be_drawn_from_live_data(live: Observed, name: str) -> None:
+    picture = draw(BOARDS[name], live.prometheus, Span(live.began, time.time()))
+    assert ElementTree.fromstring(picture).tag.endswith("svg")
+    assert "no data" not in picture
+    assert ('class="exemplar"' in picture) == (name == "sagas")
 
 
 def test_in_peace_no_alert_fires(live: Observed) -> None:
