@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from system import System
+from system import Client, System
 
 EXAMPLES = 10  # of each operation and each phase
 SEED = 1
@@ -48,6 +48,11 @@ include-operation-id = ["list_products"]
 parameters = {{ "query.cursor" = {products} }}
 
 [[operations]]
+include-operation-id = ["read_audit"]
+headers = {{ Authorization = {auditor} }}
+parameters = {{ "query.cursor" = {audit} }}
+
+[[operations]]
 include-operation-id = ["put_product"]
 headers = {{ Authorization = {operator} }}
 
@@ -69,22 +74,24 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 409, 422, 
 
 
 def run(
-    system: System, folder: Path, *, examples: int = EXAMPLES, seed: int = SEED
+    system: System, folder: Path, *, examples: int = EXAMPLES, seed: int = SEED, said: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """One run against this platform. Its exit code is 0 where nothing was found; what it says is for people."""
+    """One run against this platform. Its exit code is 0 where nothing was found. `said`: where its words go, else on."""
     config = folder / "schemathesis.toml"
     config.touch(mode=0o600)
     config.write_text(TOLD.format(**{name: json.dumps(word) for name, word in asyncio.run(_given(system)).items()}))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"{system.base_url}/openapi.json", "--seed", str(seed), "--max-examples", str(examples)]
-    command += ["--workers", "2", "--continue-on-failure", "--no-color"]
+    command += ["--workers", "2", "--continue-on-failure", *(["--no-color"] if said else [])]
     hooks = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    return subprocess.run(command, cwd=folder, env=hooks, capture_output=True, text=True, timeout=WITHIN, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=hooks, stdout=said, stderr=said, text=True, timeout=WITHIN, check=False
+    )
 
 
 async def _given(system: System) -> dict[str, str]:
     """What nobody can make up: tokens, cursors."""
-    found = {name: f"Bearer {system.token(name)}" for name in ("alice", "operator")}
+    found = {name: f"Bearer {system.token(name)}" for name in ("alice", "operator", "auditor")}
     await system.once(SKU, 1_000_000)
     await system.stock("mug", 0)
     async with system.client("alice") as alice:
@@ -93,10 +100,21 @@ async def _given(system: System) -> dict[str, str]:
             _, order, headers = await alice.call("POST", "/v1/orders", body, {"Idempotency-Key": key})
             await alice.final(order["order_id"])
             found["token"] = headers["Consistency-Token"]
+            await alice.call("PUT", f"/v1/products/{SKU}", {})  # denied, so that there is something to audit
         for what in ("orders", "products"):
-            _, page, _ = await alice.call("GET", f"/v1/{what}?limit=1")
-            found[what] = page["next_cursor"]
+            found[what] = await _cursor(alice, what)
+    async with system.client("auditor") as auditor:
+        found["audit"] = await _cursor(auditor, "audit")
     return found
+
+
+async def _cursor(client: Client, what: str) -> str:
+    """Of the second page, when there is one."""
+    async with asyncio.timeout(60):
+        while True:
+            _, page, _ = await client.call("GET", f"/v1/{what}?limit=1")
+            if cursor := page.get("next_cursor"):
+                return str(cursor)
 
 
 def main() -> int:
@@ -109,12 +127,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         system = System(Path(temporary) / "data")
         try:
+            print("starting a platform", flush=True)
             system.up()
-            done = run(system, Path(temporary), examples=chosen.examples, seed=chosen.seed)
+            return run(system, Path(temporary), examples=chosen.examples, seed=chosen.seed).returncode
         finally:
             system.down()
-    print(done.stdout, done.stderr, sep="", end="")
-    return done.returncode
 
 
 if __name__ == "__main__":
