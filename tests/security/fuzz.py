@@ -56,6 +56,11 @@ parameters = {{ "query.cursor" = {audit} }}
 include-operation-id = ["put_product"]
 headers = {{ Authorization = {operator} }}
 
+# 400 of what is well-formed: an application or an address that nobody has registered, and two ways to authenticate.
+[[operations]]
+include-operation-id = ["authorize", "log_in", "revoke"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 401, 403, 429, 503]
+
 # 422 of what is well-formed: a key that was used for something else,
 [[operations]]
 include-operation-id = ["receive_stock"]

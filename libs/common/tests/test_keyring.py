@@ -95,6 +95,12 @@ class TestKeyRing:
         ring.step()
         assert len(known(ring)) == 2
         assert sorted(tmp_path.iterdir()) == before
+        old = ring.signing.kid
+        for name in before:
+            name.unlink()
+        keyring.make(tmp_path, 0)
+        ring.step()
+        assert known(ring) == [ring.signing.kid] != [old], "also one that has taken the name of another"
 
     def test_a_folder_without_a_usable_key_stops_the_start(self, tmp_path: Path, time: Time) -> None:
         with pytest.raises(SettingsError, match="no key"):

@@ -1,15 +1,19 @@
 """RFC 7009: a token that was revoked is good at no gateway any more, and only who may say so."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from common.security import keyring
 from common.testing.http import Reply
 from gateway import spent
 from gateway.testing import Edge, edge
+from orderly.backing.private import RedisServer
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -67,12 +71,25 @@ async def test_what_is_no_token_is_revoked_already(gateway: Edge, text: str) -> 
     assert (await revoke(gateway, "alice", token=text)).status == 200
 
 
+@pytest.fixture(params=["one machine", pytest.param("one Redis", marks=pytest.mark.redis)])
+def shared(request: Any, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Settings of gateways that belong together."""
+    if request.param == "one machine":
+        yield {"data": tmp_path}
+        return
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    keyring.make(keys, 0)
+    with contextlib.closing(RedisServer.start(tmp_path)) as server:
+        yield {"redis_url": server.url, "issuer_keys": keys}
+
+
 async def test_every_gateway_knows_within_30_seconds_also_one_that_starts_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert spent.LOOK_EVERY < 30 / 2
     monkeypatch.setattr(spent, "LOOK_EVERY", 0.05)
-    async with edge(data=tmp_path) as one, edge(data=tmp_path) as other:
+    async with edge(**shared) as one, edge(**shared) as other:
         for begin in other.process.background:
             await begin()
         hers = await token(one)
@@ -83,7 +100,7 @@ async def test_every_gateway_knows_within_30_seconds_also_one_that_starts_later(
                 if await use(other, hers) == 401:
                     break
                 await asyncio.sleep(0.05)
-    async with edge(data=tmp_path) as later:
+    async with edge(**shared) as later:
         for begin in later.process.background:
             await begin()
         assert await use(later, hers) == 401

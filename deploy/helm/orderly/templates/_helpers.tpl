@@ -232,6 +232,7 @@ ORDERLY_GATEWAY_URL: {{ include "orderly.gateway-url" $root }}
 ORDERLY_ORDER_URL: {{ include "orderly.where" (dict "root" $root "service" "order") }}
 ORDERLY_PAYMENT_URL: {{ include "orderly.where" (dict "root" $root "service" "payment") }}
 ORDERLY_INVENTORY_URL: {{ include "orderly.where" (dict "root" $root "service" "inventory") }}
+ORDERLY_ISSUER_KEYS: /issuer
 ORDERLY_OIDC_AUDIENCE: {{ $root.Values.gateway.oidc.audience }}
 {{- with $root.Values.gateway.oidc.issuer }}
 ORDERLY_OIDC_ISSUER: {{ . }}

@@ -100,8 +100,8 @@ class KeyRing:
     def _look(self) -> None:
         changed = self._folder.stat().st_mtime_ns
         made = _made(self._folder)
-        if made != list(self._keys):
-            self._keys = {it: self._keys.get(it) or _load(_path(self._folder, it)) for it in made}
+        if changed != self._changed or made != list(self._keys):
+            self._keys = {it: _load(_path(self._folder, it)) for it in made}
             self._by_id = {str(key.kid): key for key in self._keys.values()}
             _log.info("signing keys", known=len(self._keys))
         self._changed = changed  # last: until then, who misses a key looks too
