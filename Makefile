@@ -9,13 +9,14 @@ RUNTIME := .venv/.runtime-ready
 KAFKA := .venv/.kafka-ready
 NEEDED := $(if $(filter kafka,$(ENGINE)),$(KAFKA),$(RUNTIME))
 DEV := .venv/.dev-ready
+CHART_TOOLS := .venv-tools/.chart-ready
 PACKAGES := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 
 export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests chart image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +55,7 @@ sbom: $(DEV) ## Write what is shipped, with hashes, to build/sbom (CycloneDX): f
 	$(SBOM) requirements/kafka.lock -o build/sbom/orderly-kafka.cdx.json
 
 unit: $(DEV) ## Unit and contract tests
-	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster"
+	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster and not chart"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
 	.venv/bin/pytest -m "(kafka or redis) and not process and not faults"
@@ -73,6 +74,9 @@ process-tests: $(DEV) ## The real processes, as their users meet them
 
 cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
 	.venv/bin/pytest -m cluster tests/cluster
+
+chart: $(DEV) $(CHART_TOOLS) ## Hold chart and image to their tools: lint, schemas, unit tests, security, every value used
+	.venv/bin/pytest -m chart tests/chart
 
 image: ## Build the container image of all services
 	deploy/cluster.sh image
@@ -108,6 +112,7 @@ lock: ## Write requirements/*.lock again from the pyproject.toml files
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml pyproject.toml --extra kafka --group dev \
 	    -c requirements/runtime.lock -o requirements/dev.lock
 	printf 'uv-build>=0.9,<0.14\n' | $(COMPILE) - -o requirements/build.lock
+	printf 'checkov\nhadolint-bin\nkubernetes-validate\nshellcheck-py\n' | $(COMPILE) - -o requirements/chart.lock
 
 clean: ## Remove environments and caches; the platform's data stays where it is
 	rm -rf .venv .venv-tools .*_cache .hypothesis
@@ -125,6 +130,10 @@ $(RUNTIME): requirements/runtime.lock requirements/setup.sh $(PACKAGES)
 $(KAFKA): requirements/kafka.lock requirements/redis.lock requirements/setup.sh $(PACKAGES)
 	@sh requirements/setup.sh kafka
 	@touch $@ $(RUNTIME)
+
+$(CHART_TOOLS): requirements/chart.lock tests/chart/helm-unittest/go.sum | $(DEV)
+	@sh tests/chart/tools.sh
+	@touch $@
 
 $(DEV): requirements/dev.lock requirements/setup.sh $(PACKAGES)
 	@sh requirements/setup.sh dev

@@ -8,12 +8,14 @@ import pytest
 from deploy.observability import jaeger_binary, prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
+from tests.chart import helm
 
 NEEDS: Mapping[str, Callable[[], object]] = {
     "kafka": java.find,
     "redis": redis.find,
     "prometheus": prometheus.find,
     "jaeger": jaeger_binary.wanted,
+    "chart": helm.find,
 }
 
 

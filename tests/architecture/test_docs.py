@@ -9,7 +9,9 @@ from typer.testing import CliRunner, Result
 from orderly.__main__ import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", "node_modules"} & set(path.parts))
+DOCUMENTS = sorted(
+    path for path in ROOT.rglob("*.md") if not {".venv", ".venv-tools", "node_modules"} & set(path.parts)
+)
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 

@@ -250,7 +250,7 @@ ORDERLY_MASTER_KEY: /keys/master
 ORDERLY_PROVIDER_URL: {{ $root.Values.services.provider.url | default (include "orderly.where" (dict "root" $root "service" "provider")) }}
 {{- end }}
 {{- range $name, $value := (index $root.Values.services $service).settings }}
-ORDERLY_{{ $name | snakecase | upper }}: {{ $value | toString | quote }}
+ORDERLY_{{ $name | snakecase | upper }}: {{ ternary (printf "%.0f" $value) (toString $value) (and (kindIs "float64" $value) (eq (floor $value) $value)) | quote }}
 {{- end }}
 {{- end }}
 
