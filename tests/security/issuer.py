@@ -89,7 +89,6 @@ def issuer(folder: Path) -> Iterator[Issuer]:
         "RATE_LIMIT": "off",
         **{f"{service}_URL": NOBODY for service in ("ORDER", "PAYMENT", "INVENTORY")},
     }
-    (folder / GATEWAY).mkdir()
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", GATEWAY],
         env={**os.environ, **{f"ORDERLY_{name}": str(value) for name, value in told.items()}},

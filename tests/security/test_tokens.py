@@ -196,7 +196,7 @@ async def test_j8_the_keys_rotate_under_load_and_no_request_fails(tmp_path: Path
                     await asyncio.sleep(0.02)
         await asyncio.gather(*loads)
         assert set(answers) == {200}, answers
-        assert len(answers) > 50
+        assert len(answers) > 6 * ROTATIONS
 
 
 async def test_j8_a_second_issuer_is_asked_for_keys_when_it_has_new_ones_and_not_by_strangers(other: Issuer) -> None:

@@ -17,6 +17,7 @@ class SqliteShelf:
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._explained():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
             path.chmod(0o600)
             self._connection.execute("PRAGMA journal_mode = WAL")
