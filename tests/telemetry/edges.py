@@ -1,4 +1,4 @@
-"""Which service tells of which edge by which signal. One table: the tests and the documentation are made of it."""
+"""Which service tells of which edge by which signal: one table, and every row of it is a test."""
 
 from typing import NamedTuple
 

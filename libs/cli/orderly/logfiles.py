@@ -68,7 +68,10 @@ class Follower:
         self._half = b""
 
     def lines(self) -> Iterator[Mapping[str, Any]]:
-        """The complete lines since the last call; those that are not ours are left out."""
+        """The complete lines since the last call; those that are not ours are left out. An emptied file begins anew."""
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            self._file.seek(0)
+            self._half = b""
         *whole, self._half = (self._half + self._file.read()).split(b"\n")
         for line in whole:
             if (fields := parse(line)) is not None:

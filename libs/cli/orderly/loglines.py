@@ -1,7 +1,8 @@
 """The log lines of all services of a platform as one story: in the order of time, about one order, of a service, of a level."""
 
+import re
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,10 @@ class Wanted:
 
 def read(folder: Folder, wanted: Wanted) -> list[Line]:
     """Everything that there is, in the order of time."""
-    files = sorted(folder.logs.glob("*.jsonl*"))
-    lines = [line for file in files for raw in file.read_bytes().splitlines() if (line := logfiles.parse(raw))]
-    for line in lines:
+    raw = [line for file in sorted(folder.logs.glob("*.jsonl*")) for line in file.read_bytes().splitlines()]
+    for line in _parsed(raw, {wanted.order} - {""}):
         wanted.learn(line)
+    lines = _parsed(raw, {wanted.order, *wanted.traces} if wanted.order else set())
     return sorted(filter(wanted, lines), key=_when)
 
 
@@ -67,6 +68,12 @@ def follow(folder: Folder, wanted: Wanted, pause: Callable[[float], None] = time
     finally:
         for it in followers.values():
             it.close()
+
+
+def _parsed(raw: Iterable[bytes], words: Set[str]) -> Iterator[Line]:
+    """Those that have one of the words in them; all, where there are no words."""
+    looked_for = re.compile(b"|".join(re.escape(it.encode()) for it in words))
+    return (line for text in raw if looked_for.search(text) and (line := logfiles.parse(text)) is not None)
 
 
 def _when(line: Line) -> str:

@@ -3,7 +3,7 @@
 - One supervisor per folder: it holds an exclusive lock for as long as it lives.
 - It owns the listening sockets and passes them on, so connections wait out the restart of a service.
 - It has the services' certificates made before they start, and renewed in time. The CA's key is for none of them.
-- It has the evidence for the audit anchored once a minute.
+- It has the evidence for the audit anchored once a minute, and keeps the logs from growing for ever.
 - Services hold the end of a pipe: when the supervisor dies, even by kill -9, they hear it and drain.
 - On SIGTERM, SIGINT, SIGHUP, or at the end of the pipe that its own parent gave it, it stops the callers before those
   they call, and the servers they stand on last, each by SIGTERM, time to drain, SIGKILL. A second signal cuts it short.
@@ -38,6 +38,7 @@ from orderly.processes import Identity
 from orderly.renewal import Renewal
 from orderly.shape import Shape
 from orderly.sockets import LOOPBACK, listen_for_clients, port_of
+from orderly.trimming import Trimming
 
 ALREADY_RUNS = 3  # exit codes
 CANNOT_START = 4
@@ -66,6 +67,7 @@ class Supervisor:
         self._clear_leftovers()
         self._renewal = Renewal(folder, say, secure=shape.secure)
         self._anchoring = Anchoring(folder, say, time.monotonic())
+        self._trimming = Trimming(folder, say, time.monotonic())
         gateway = listen_for_clients(port, runfile.remembered_port(folder))
         runfile.remember_port(folder, port_of(gateway))
         posts = shape.posts()
@@ -85,7 +87,8 @@ class Supervisor:
         try:
             while not self._stops and self._folder_is_there():
                 now = time.monotonic()
-                self._wait(min(self._step(now), self._renewal.step(now), self._anchoring.step(now)))
+                due = self._renewal.step(now), self._anchoring.step(now), self._trimming.step(now)
+                self._wait(min(self._step(now), *due))
                 self._publish()
         finally:
             self._anchoring.stop()

@@ -5,9 +5,13 @@ import itertools
 import json
 from pathlib import Path
 
-from orderly import loglines
+import pytest
+
+from orderly import loglines, trimming
 from orderly.folder import Folder
+from orderly.logfiles import Follower
 from orderly.loglines import Wanted
+from orderly.trimming import Trimming
 
 ORDER, OTHER = "ord_" + "a" * 32, "ord_" + "b" * 32
 
@@ -68,3 +72,24 @@ def test_what_is_written_later_is_followed_also_from_a_service_that_had_not_writ
 
     with contextlib.closing(loglines.follow(folder, Wanted(ORDER), pause)) as following:
         assert {str(next(following)["event"]) for _ in range(2)} == {"new 0", "first"}
+
+
+def test_a_full_log_is_emptied_under_its_writer_and_followed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = story(tmp_path)
+    monkeypatch.setattr(trimming, "BIGGEST", 100)
+    complaints: list[str] = []
+    trim = Trimming(folder, lambda event, **_: complaints.append(event), now=0.0)
+    following = Follower(folder.log_of("order"))
+    with folder.log_of("order").open("a") as writer:
+        assert trim.step(1.0) == trimming.EVERY
+        assert trim.step(trimming.EVERY) == 2 * trimming.EVERY
+        assert folder.log_of("order").read_text() == ""
+        list(following.lines())
+        writer.write(json.dumps({"service": "order", "event": "after", "order_id": ORDER}) + "\n")
+        writer.flush()
+        assert [line["event"] for line in following.lines()] == ["after"]
+    following.close()
+    assert complaints == []
+    assert set(events(folder, Wanted(ORDER))) >= {"order decided", "order after", "gateway answered"}

@@ -45,10 +45,10 @@ _SAMPLED = frozenset(f"{flags:02x}" for flags in range(1, 256, 2))  # the last b
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def new() -> str:
-    """The start of a trace, marked as sampled."""
+def new(*, sampled: bool = True) -> str:
+    """The start of a trace, marked by whether somebody keeps it."""
     random = os.urandom(24).hex()
-    return f"00-{random[:32]}-{random[32:]}-01"
+    return f"00-{random[:32]}-{random[32:]}-0{sampled:d}"
 
 
 def accept(header: str | None) -> str:

@@ -33,7 +33,7 @@ class TracedServer:
         method = scope["method"]
         asked = {"http.request.method": method, "url.scheme": scope["scheme"]}
         span = traces.start(method, "server", tracecontext.sent(scope), asked, root=self._edge)
-        tracecontext.enter(tracecontext.decide(scope, span.traceparent or tracecontext.new()))
+        tracecontext.enter(tracecontext.decide(scope, span.traceparent or tracecontext.new(sampled=False)))
         begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
