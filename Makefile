@@ -1,6 +1,7 @@
 # Everything that can be done here, as verbs. Nothing but make and Python 3.11 or newer is needed; the rest sets itself up.
 
 ENGINE ?= embedded# what it runs on: embedded, or kafka: a real Kafka and a real Redis, found or started
+TARGET ?= embedded# where make e2e finds its platform: embedded, kafka, or cluster
 SOAK_MINUTES ?= 60# how long make soak goes on
 ARGS ?=# more for the orderly command: make run ARGS="--port 9000"
 
@@ -16,10 +17,10 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests cluster-tests chart image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests e2e cluster-tests chart image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## Make .venv with everything, tools included
 
@@ -71,6 +72,9 @@ fuzz: $(DEV) ## schemathesis against a gateway of its own: ARGS="--examples 100 
 
 process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -n 2 --dist loadfile -m process
+
+e2e: $(DEV) ## What a customer and an operator go through, on TARGET=embedded, kafka, or cluster: the one that make cluster-up installed
+	ORDERLY_TARGET=$(TARGET) .venv/bin/pytest -m process tests/e2e $(ARGS)
 
 cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
 	.venv/bin/pytest -m cluster tests/cluster

@@ -1,5 +1,8 @@
 """The platform as it is installed on a cluster (`make cluster-up`), from outside: its gateway by a forwarded port, its laws by
-the auditor's pod. NAMESPACE and RELEASE name another installation than `orderly` in `orderly`.
+the auditor's pod.
+
+NAMESPACE and RELEASE name another installation than `orderly` in `orderly`. ORDERLY_URL says where its gateway is reached from
+here (a NodePort, an ingress); without it, `kubectl port-forward` leads to one pod of it, for as long as that pod lives.
 """
 
 import json
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from common.testing.cluster import reachable
+from common.testing.eventually import eventually
 
 WITHIN = 300  # seconds for kubectl
 
@@ -47,15 +51,31 @@ class Installed:
         found: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", "-l", chosen, "-o", "json"))["items"]
         return [pod for pod in found if pod["metadata"].get("deletionTimestamp") is None]
 
-    def rolled_out(self, workload: str = "") -> None:
-        """Returns when all of it is ready, or that Deployment alone."""
-        all_of_it = ["deployment", "-l", f"app.kubernetes.io/instance={self.release}"]
-        chosen = [f"deployment/{self.release}-{workload}"] if workload else all_of_it
-        self.kubectl("rollout", "status", "--timeout", f"{WITHIN}s", *chosen)
+    def workload(self, component: str) -> str:
+        """What keeps its pods, as kubectl names it."""
+        kind = "statefulset" if component in ("kafka", "redis") else "deployment"
+        return f"{kind}/{self.release}-{component}"
+
+    def rolled_out(self, *components: str) -> None:
+        """Returns when all that is wanted of them is ready, and nothing else is left."""
+        for component in components:
+            self.kubectl("rollout", "status", "--timeout", f"{WITHIN}s", self.workload(component))
+
+    def replicas(self, component: str) -> int:
+        return int(self.kubectl("get", self.workload(component), "-o", "jsonpath={.spec.replicas}"))
+
+    def scale(self, component: str, count: int) -> None:
+        """Returns when so many are ready, and no more are left."""
+        self.kubectl("scale", self.workload(component), f"--replicas={count}")
+        self.rolled_out(component)
+        eventually(lambda: len(self.pods(component)), lambda it: it == count, within=WITHIN)
 
     @contextmanager
     def gateway(self) -> Iterator[str]:
-        """Its base URL, as long as the connection to its pod lasts."""
+        """Its base URL, as long as the connection to its pod lasts where it is a forwarded one."""
+        if url := os.environ.get("ORDERLY_URL"):
+            yield url
+            return
         with self.forwarded(f"service/{self.release}-gateway", 80) as url:
             yield url
 
@@ -67,26 +87,31 @@ class Installed:
                 assert forwarding.stdout is not None
                 line = forwarding.stdout.readline()
                 found = re.search(r"(127\.0\.0\.1:\d+)", line)
-                assert found, f"kubectl port-forward {what}: {line}"
+                if not found:
+                    raise OSError(f"kubectl port-forward {what}: {line}")
                 yield f"http://{found[1]}"
             finally:
                 forwarding.terminate()
 
-    def orderly(self, *words: str, check: bool = True) -> str:
-        """The command line, in the cluster: as its operator, with the log, the read models and the ledger in reach."""
-        try:
-            return self.kubectl("exec", f"deploy/{self.release}-auditor", "--", "python", "-P", "-m", "orderly", *words)
-        except subprocess.CalledProcessError as ended:
-            if check:
-                raise AssertionError(
-                    f"orderly {' '.join(words)}: {ended.stdout.decode()} {ended.stderr.decode()}"
-                ) from None
-            return str(ended.stdout.decode())
+    def inside(self, where: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`python -m` these words in a pod, or in one of a workload."""
+        command = ["kubectl", "--namespace", self.namespace, "exec", where, "--", "python", "-P", "-m", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
+        if check and done.returncode:
+            raise AssertionError(
+                f"{' '.join(words)} in {where} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
 
-    def verify(self, journals: Path | None = None, patience: int = 60) -> dict[str, Any]:
-        """The verdict on all laws, what the clients wrote down in `journals` (*.jsonl) included."""
+    def orderly(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The command line, in the cluster: as its operator, with the log, the read models and the ledger in reach."""
+        return self.inside(self.workload("auditor"), "orderly", *words, check=check)
+
+    def verify(self, journals: Path | None = None, patience: int = 60) -> tuple[int, dict[str, Any]]:
+        """Exit code and report: the verdict on all laws, what the clients wrote down in `journals` (*.jsonl) included."""
         for path in sorted(journals.glob("*.jsonl")) if journals else ():
             copy = ["sh", "-c", f"cat >/data/journal/{path.name}"]
-            self.kubectl("exec", "-i", f"deploy/{self.release}-auditor", "--", *copy, say=path.read_bytes())
-        found: dict[str, Any] = json.loads(self.orderly("verify", "--json", "--patience", str(patience), check=False))
-        return found
+            self.kubectl("exec", "-i", self.workload("auditor"), "--", *copy, say=path.read_bytes())
+        done = self.orderly("verify", "--json", "--patience", str(patience), check=False)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)

@@ -1,25 +1,23 @@
-"""The running platform as a test sees it: started by the command that users type, reached by the public API alone."""
+"""The platform on this machine: started by the command that users type, its processes by their names in `orderly status`."""
 
-import asyncio
+import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import aiohttp
+from target import Json, Target
 
-from common.clock import system_clock
-from laws.journal import Journal, JournalEntry, Kind
-
-Json = dict[str, Any]
-
-PRICE = {"amount": 1999, "currency": "EUR"}
+from orderly import runfile
+from orderly.folder import Folder
+from orderly.health import UNREACHABLE
+from orderly.processes import Identity
+from orderly.runfile import Service
 
 
 def orderly(
@@ -38,143 +36,89 @@ def orderly(
 
 
 @dataclass
-class System:
-    data: Path
+class System(Target):
     engine: str = "embedded"
-    more: Sequence[str] = ()  # words for `orderly up`
-    base_url: str = ""
-    tokens: dict[str, str] = field(default_factory=dict)
-    stocked: set[str] = field(default_factory=set)
     settings: Mapping[str, str] = field(default_factory=dict)  # ORDERLY_…, for the services
 
     def up(self) -> None:
-        orderly("up", "--detach", "--engine", self.engine, *self.more, data=self.data, settings=self.settings)
+        shape = [word for name, count in self.scale.items() for word in ("--scale", f"{name}={count}")]
+        self.orderly("up", "--detach", "--engine", self.engine, *shape, *self.more)
         self.base_url = self.status()["base_url"]
 
     def down(self) -> None:
-        orderly("down", data=self.data)
+        self.orderly("down")
 
     def status(self) -> Json:
-        found: Json = json.loads(orderly("status", "--json", data=self.data, check=False).stdout)
+        found: Json = json.loads(self.orderly("status", "--json", check=False).stdout)
         return found
 
+    def orderly(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return orderly(*words, data=self.data, check=check, settings=self.settings)
+
     def verify(self) -> tuple[int, Json]:
-        done = orderly("verify", "--json", "--patience", "60", data=self.data, check=False)
+        done = self.orderly("verify", "--json", "--patience", "60", check=False)
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
     def token(self, name: str) -> str:
         if name not in self.tokens:
-            self.tokens[name] = orderly("token", name, data=self.data).stdout.strip()
+            self.tokens[name] = self.orderly("token", name).stdout.strip()
         return self.tokens[name]
 
-    @asynccontextmanager
-    async def client(self, name: str) -> AsyncIterator["Client"]:
-        headers = {"Authorization": f"Bearer {self.token(name)}"}
-        limits = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(self.base_url, headers=headers, connector=limits) as session:
-            folder = self.data / "journal"
-            folder.mkdir(exist_ok=True)
-            with Journal(folder / f"{name}-{uuid.uuid4().hex}.jsonl") as journal:
-                yield Client(name, session, journal)
+    def processes(self, service: str) -> list[str]:
+        stem = service.replace(".", "-")
+        return [name for name in self._services() if name == stem or name.startswith(f"{stem}-")]
 
-    async def once(self, sku: str, quantity: int) -> None:
-        """Stock it if no test of this platform has."""
-        if sku not in self.stocked:
-            self.stocked.add(sku)
-            await self.stock(sku, quantity)
+    def kill(self, process: str) -> None:
+        self.send(process, signal.SIGKILL)
 
-    async def eventually_available(self, sku: str, quantity: int, within: float = 30.0) -> None:
-        """Raises TimeoutError."""
-        async with self.client("operator") as operator, asyncio.timeout(within):
-            while True:
-                _, product, _ = await operator.call("GET", f"/v1/products/{sku}")
-                if product["available"] == quantity:
-                    return
-                await asyncio.sleep(0.1)
+    def end(self, process: str) -> None:
+        self.send(process, signal.SIGTERM)
 
-    async def stock(self, sku: str, quantity: int, price: Mapping[str, Any] = PRICE) -> None:
-        async with self.client("operator") as operator:
-            status, _, _ = await operator.call("PUT", f"/v1/products/{sku}", {"name": sku, "price": dict(price)})
-            assert status == 200
-            if quantity:
-                key = {"Idempotency-Key": uuid.uuid4().hex}
-                status, _, _ = await operator.call("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)
-                assert status == 200
+    def send(self, process: str, number: signal.Signals) -> Identity:
+        """Returns whom it was sent to: by now another one may have its name."""
+        found = self._services()[process].process
+        assert found is not None, f"{process} is down"
+        found.send(number)
+        return found
 
+    def asked(self, process: str, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._services()[process].admin_port or 0, timeout=30)
+        with closing(connection), suppress(*UNREACHABLE):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        return 0, ""
 
-@dataclass
-class Client:
-    """One customer. `place` asks until it is answered, as a good client does, under one Idempotency-Key."""
+    @contextmanager
+    def reach(self, process: str) -> Iterator[int]:
+        yield self._services()[process].port or 0
 
-    name: str
-    session: aiohttp.ClientSession
-    journal: Journal
+    def log(self, service: str) -> str:
+        folder = Folder.at(self.data)
+        return "".join(folder.log_of(name).read_text() for name in self.processes(service))
 
-    async def call(
-        self, method: str, path: str, body: Json | None = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Json, Mapping[str, str]]:
-        async with self.session.request(method, path, json=body, headers=headers or {}) as answer:
-            return answer.status, await answer.json(content_type=None), answer.headers
+    def holder(self, name: str) -> Path:
+        return Folder.at(self.data).certificates / name
 
-    async def place(
-        self,
-        lines: Sequence[tuple[str, int]],
-        token: str = "tok_ok",
-        *,
-        key: str = "",
-        wait: int = 0,
-        within: float = 60.0,
-    ) -> Json:
-        """The acknowledged order. Raises TimeoutError when nobody answers, AssertionError when it is refused."""
-        key = key or uuid.uuid4().hex
-        headers = {"Idempotency-Key": key} | ({"Prefer": f"wait={wait}"} if wait else {})
-        body = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines], "payment_token": token}
-        said = {"client": f"{self.name}/{key}", "idempotency_key": key, "fingerprint": json.dumps(body)}
-        self.note("intent", **said)
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    status, answer, _ = await self.call("POST", "/v1/orders", body, headers)
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.2)
-                    continue
-                if status in (200, 202):
-                    self.note("ack", **said, order_id=answer["order_id"], code=status)
-                    return answer
-                assert status in (429, 503, 504, 502), (status, answer)
-                await asyncio.sleep(0.2)
+    def rotate(self) -> None:
+        self.orderly("certs", "rotate")
 
-    async def order(self, order_id: str) -> Json | None:
-        """What is shown now; None when it cannot be asked."""
+    def without_broker(self) -> AbstractContextManager[None] | None:
+        return self._frozen("kafka-1") if self.engine == "kafka" else None
+
+    @contextmanager
+    def _frozen(self, process: str) -> Iterator[None]:
+        frozen = self.send(process, signal.SIGSTOP)
         try:
-            status, answer, _ = await self.call("GET", f"/v1/orders/{order_id}")
-        except aiohttp.ClientError:
-            return None
-        if status != 200:
-            return None
-        session = f"{self.name}/{order_id}"
-        self.note("read", client=session, order_id=order_id, version=answer["version"], status=answer["status"])
-        return answer
+            yield
+        finally:
+            frozen.send(signal.SIGCONT)
 
-    async def final(self, order_id: str, within: float = 60.0) -> Json:
-        """The order when its status is final. Raises TimeoutError with nothing to add: read its timeline."""
-        async with asyncio.timeout(within):
-            while True:
-                found = await self.order(order_id)
-                if found is not None and found["status"] != "pending":
-                    return found
-                await asyncio.sleep(0.1)
+    def fault(self, switch: str, value: str | None) -> None:
+        self.orderly("fault", *(("clear", switch) if value is None else ("set", switch, value)))
 
-    async def story(self, order_id: str, until: str, within: float = 30.0) -> list[str]:
-        """The types in the order's timeline, as soon as it has come to `until`."""
-        async with asyncio.timeout(within):
-            while True:
-                status, timeline, _ = await self.call("GET", f"/v1/orders/{order_id}/timeline")
-                told = [entry["type"] for entry in timeline["entries"]] if status == 200 else []
-                if until in told:
-                    return told
-                await asyncio.sleep(0.02)
-
-    def note(self, kind: Kind, **fields: Any) -> None:
-        self.journal.write(JournalEntry(at=system_clock(), kind=kind, **fields))
+    def _services(self) -> dict[str, Service]:
+        run = runfile.read(Folder.at(self.data))
+        assert run is not None, "nothing was started"
+        return {it.name: it for it in run.services if it.process is not None}

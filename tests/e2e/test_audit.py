@@ -14,7 +14,7 @@ from system import System
 
 from common.testing.eventually import eventually
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.local, pytest.mark.timeout(300)]
 
 LEASE = 2
 

@@ -4,13 +4,13 @@ import asyncio
 import uuid
 
 import pytest
-from system import System
+from target import Target
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shelves(system: System) -> None:
+def shelves(system: Target) -> None:
     async def fill() -> None:
         for sku, quantity in (("tea", 1000), ("cup", 1000), ("empty", 0)):
             await system.stock(sku, quantity)
@@ -18,7 +18,7 @@ def shelves(system: System) -> None:
     asyncio.run(fill())
 
 
-async def test_a_good_order_is_confirmed_captured_and_shipped(system: System) -> None:
+async def test_a_good_order_is_confirmed_captured_and_shipped(system: Target) -> None:
     async with system.client("alice") as alice:
         order = await alice.place([("tea", 2), ("cup", 1)], wait=10)
         assert (order["status"], order["total"]) == ("confirmed", {"amount": 3 * 1999, "currency": "EUR"})
@@ -38,14 +38,14 @@ async def test_a_good_order_is_confirmed_captured_and_shipped(system: System) ->
         ("tok_slow", ("cancelled", "payment provider did not answer in time")),
     ],
 )
-async def test_every_card_ends_as_it_should(system: System, card: str, ending: tuple[str, str]) -> None:
+async def test_every_card_ends_as_it_should(system: Target, card: str, ending: tuple[str, str]) -> None:
     async with system.client("alice") as alice:
         order = await alice.final((await alice.place([("tea", 1)], card))["order_id"])
         assert order["status"] == ending[0]
         assert (order["reason"] or "").startswith(ending[1])
 
 
-async def test_an_empty_shelf_releases_the_line_that_was_held(system: System) -> None:
+async def test_an_empty_shelf_releases_the_line_that_was_held(system: Target) -> None:
     async with system.client("alice") as alice:
         _, before, _ = await alice.call("GET", "/v1/products/cup")
         order = await alice.place([("cup", 3), ("empty", 1)], wait=10)
@@ -56,11 +56,13 @@ async def test_an_empty_shelf_releases_the_line_that_was_held(system: System) ->
         assert status == 404
 
 
-async def test_a_cancelled_order_is_undone_even_if_the_void_fails_at_first(system: System) -> None:
+async def test_a_cancelled_order_is_undone_even_if_the_void_fails_at_first(system: Target) -> None:
     async with system.client("alice") as alice:
-        order = await alice.place([("tea", 1)], "tok_refund_fails")
-        await alice.story(order["order_id"], until="AuthorizationRequested")
-        status, answer, _ = await alice.call("POST", f"/v1/orders/{order['order_id']}/cancellation")
+        status = 409
+        while status == 409:  # where we are slow, this comes too late now and then
+            order = await alice.place([("tea", 1)], "tok_refund_fails")
+            await alice.story(order["order_id"], until="AuthorizationRequested")
+            status, answer, _ = await alice.call("POST", f"/v1/orders/{order['order_id']}/cancellation")
         assert (status, answer["order_id"]) == (202, order["order_id"])
         ended = await alice.final(order["order_id"])
         assert (ended["status"], ended["reason"]) == ("cancelled", "cancelled by customer")
@@ -69,14 +71,14 @@ async def test_a_cancelled_order_is_undone_even_if_the_void_fails_at_first(syste
         assert payment["status"] == "voided"
 
 
-async def test_it_is_too_late_to_cancel_what_is_confirmed(system: System) -> None:
+async def test_it_is_too_late_to_cancel_what_is_confirmed(system: Target) -> None:
     async with system.client("alice") as alice:
         order = await alice.place([("tea", 1)], wait=10)
         status, problem, _ = await alice.call("POST", f"/v1/orders/{order['order_id']}/cancellation")
         assert (status, problem["title"]) == (409, "Too late to cancel")
 
 
-async def test_one_key_is_one_order(system: System) -> None:
+async def test_one_key_is_one_order(system: Target) -> None:
     key = uuid.uuid4().hex
     async with system.client("alice") as alice:
         first, second = await asyncio.gather(*(alice.place([("tea", 1)], key=key) for _ in range(2)))
@@ -86,7 +88,7 @@ async def test_one_key_is_one_order(system: System) -> None:
         assert status == 422
 
 
-async def test_a_customer_reads_what_it_wrote(system: System) -> None:
+async def test_a_customer_reads_what_it_wrote(system: Target) -> None:
     async with system.client("alice") as alice:
         for _ in range(20):
             body = {"lines": [{"sku": "tea", "quantity": 1}], "payment_token": "tok_ok"}
@@ -96,7 +98,7 @@ async def test_a_customer_reads_what_it_wrote(system: System) -> None:
             assert (status, seen["version"] >= 1, shown["ETag"]) == (200, True, f'"{seen["version"]}"')
 
 
-async def test_a_strong_read_shows_what_somebody_else_was_told_was_accepted(system: System) -> None:
+async def test_a_strong_read_shows_what_somebody_else_was_told_was_accepted(system: Target) -> None:
     strong = {"Consistency-Level": "strong"}
     async with system.client("alice") as alice, system.client("operator") as operator:
         for _ in range(10):
@@ -107,7 +109,7 @@ async def test_a_strong_read_shows_what_somebody_else_was_told_was_accepted(syst
         assert (status, page["items"][0]["order_id"]) == (200, order["order_id"])
 
 
-async def test_what_a_customer_has_already_is_not_sent_again(system: System) -> None:
+async def test_what_a_customer_has_already_is_not_sent_again(system: Target) -> None:
     async with system.client("alice") as alice:
         order = await alice.place([("tea", 1)], wait=10)
         await alice.story(order["order_id"], until="PaymentCaptured")
@@ -119,7 +121,7 @@ async def test_what_a_customer_has_already_is_not_sent_again(system: System) -> 
             assert (status, not nothing, again["ETag"]) == (304, True, headers["ETag"]), path
 
 
-async def test_the_catalog_shows_what_was_written_at_once_and_what_was_ordered_soon(system: System) -> None:
+async def test_the_catalog_shows_what_was_written_at_once_and_what_was_ordered_soon(system: Target) -> None:
     async with system.client("operator") as operator, system.client("alice") as alice:
         for amount in (311, 312, 313):
             price = {"amount": amount, "currency": "EUR"}
@@ -134,7 +136,7 @@ async def test_the_catalog_shows_what_was_written_at_once_and_what_was_ordered_s
                 pass
 
 
-async def test_a_new_price_counts_for_whoever_waited_for_it(system: System) -> None:
+async def test_a_new_price_counts_for_whoever_waited_for_it(system: Target) -> None:
     async with system.client("operator") as operator, system.client("alice") as alice:
         for amount in (100, 250, 75):
             price = {"amount": amount, "currency": "EUR"}
@@ -145,8 +147,8 @@ async def test_a_new_price_counts_for_whoever_waited_for_it(system: System) -> N
             assert order["total"]["amount"] == amount
 
 
-async def test_the_listing_has_pages_newest_first(system: System) -> None:
-    async with system.client("customer-pages") as customer:
+async def test_the_listing_has_pages_newest_first(system: Target) -> None:
+    async with system.client(f"customer-pages-{uuid.uuid4().hex[:8]}") as customer:
         placed = [(await customer.place([("tea", 1)], wait=10))["order_id"] for _ in range(5)]
         seen: list[str] = []
         cursor = ""

@@ -16,7 +16,7 @@ from orderly.backing.private import RedisServer
 from orderly.backing.redis import find
 from orderly.failure import Failure
 
-pytestmark = [pytest.mark.process, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.local, pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import redis
-from system import Client, System, orderly
+from system import System, orderly
+from target import Client
 
 from orderly import keeping, records
 from orderly.folder import Folder
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.local, pytest.mark.timeout(180)]
 
 CARD = "tok_canary_4f1d"  # no such card: the provider declines it
 DELIVERY = {"name": "Canary Lovelace-77", "email": "canary.77@example.org", "address": "77 Canary Row, Monterey"}

@@ -22,7 +22,7 @@ from common.testing.eventually import eventually
 from orderly import keeping
 from orderly.folder import Folder
 
-pytestmark = [pytest.mark.process, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.local, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(240)]
 
 WITHIN = 10.0
 SERVICE, OTHER = topology.ORDER, topology.PAYMENT
@@ -30,7 +30,7 @@ SERVICE, OTHER = topology.ORDER, topology.PAYMENT
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    found = System(tmp_path_factory.mktemp("data"), "kafka", ("--secure",))
+    found = System(tmp_path_factory.mktemp("data"), ("--secure",), engine="kafka")
     found.up()
     try:
         yield found

@@ -10,7 +10,7 @@ from tests.observability.observed import Observed, observed
 
 @pytest.fixture(scope="module")
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    system = System(tmp_path_factory.mktemp("observed"), getattr(request.module, "ENGINE", "embedded"))
+    system = System(tmp_path_factory.mktemp("observed"), engine=getattr(request.module, "ENGINE", "embedded"))
     try:
         system.up()
         with observed(system, tmp_path_factory.mktemp("prometheus")) as found:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from system import Client, System
+from system import System
+from target import Client
 
 from deploy.observability import auditor, prometheus
 from deploy.observability.__main__ import FILES, ROOT

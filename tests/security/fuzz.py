@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from system import Client, System
+from system import System
+from target import Client
 
 EXAMPLES = 10  # of each operation and each phase
 SEED = 1

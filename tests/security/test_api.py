@@ -13,7 +13,8 @@ import pytest_asyncio
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
-from system import Client, System
+from system import System
+from target import Client
 
 from common.contracts import api
 from common.security import policy

@@ -33,7 +33,7 @@ def system(
         for name, value in {**TOLD, "OTEL_EXPORTER_OTLP_ENDPOINT": jaeger.otlp}.items():
             patch.setenv(name, value)
         assert "OTEL_TRACES_SAMPLER" not in os.environ
-        found = System(data, request.param, ("--scale", "order.processor=2"))
+        found = System(data, scale={"order.processor": 2}, engine=request.param)
         found.up()
         try:
             yield found

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from system import Client, System, orderly
+from system import System, orderly
+from target import Client
 
 from deploy.observability.jaeger_server import Jaeger
 from orderly import loglines
