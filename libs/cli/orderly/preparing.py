@@ -6,11 +6,14 @@ import sys
 from collections.abc import Callable
 from math import inf
 
+from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.servers import KAFKA, Servers
 
+ATTEMPTS = 3
 AGAIN = 1.0  # seconds, after a failure
 LOOK_EVERY = 0.05
+ADVICE = "its own log, in the data folder, may tell why"
 
 Say = Callable[..., None]
 
@@ -23,10 +26,11 @@ class Preparing:
         self._say = say
         self._working: subprocess.Popen[bytes] | None = None
         self._start_at = -inf
+        self._failed = 0
         self.done = False
 
     def step(self, now: float) -> float:
-        """When it is to be called again, at the latest. Never blocks."""
+        """When it is to be called again, at the latest. Never blocks. Raises Failure when it failed again and again."""
         if self._working is None:
             if now < self._start_at:
                 return self._start_at
@@ -42,7 +46,10 @@ class Preparing:
             _, complaint = self._working.communicate()
             self.done = self._working.returncode == 0
             if not self.done:
-                said = complaint.decode(errors="replace").strip()
+                self._failed += 1
+                said = " ".join(complaint.decode(errors="replace").split())
                 self._say("kafka_not_prepared", level="error", error=said)
+                if self._failed == ATTEMPTS:
+                    raise Failure(f"topics and rights cannot be put into our Kafka: {said}", ADVICE)
             self._working, self._start_at = None, now + AGAIN
         return now + LOOK_EVERY
