@@ -61,7 +61,9 @@ class Api:
         return cls(run.base_url, who)
 
     def token(self) -> str:
-        """An access token of the built-in demo issuer, whose demo clients have a secret that is no secret."""
+        """An access token: $ORDERLY_TOKEN, whoever's that is, else one of the built-in demo issuer, whose demo clients have a
+        secret that is no secret."""
+        self._token = self._token or os.environ.get("ORDERLY_TOKEN", "")
         if not self._token:
             self._token = self.redeem(grant_type="client_credentials", **self._secret())
         return self._token
@@ -79,7 +81,15 @@ class Api:
 
     def _send_form(self, path: str, form: Mapping[str, str]) -> Answer:
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        return self._send("POST", path, urllib.parse.urlencode(form).encode(), headers, WITHIN)
+        try:
+            return self._send("POST", path, urllib.parse.urlencode(form).encode(), headers, WITHIN)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            raise Failure(
+                f"{self.base_url} has no demo issuer, but takes the tokens of an outside one",
+                "give one of those: ORDERLY_TOKEN=… orderly order list",
+            ) from None
 
     def get(self, path: str, **query: str | int | None) -> Any:
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orderly.api import Api, Refused, Unanswered
+from orderly.failure import Failure
 from orderly.following import follow
 
 ENTRY = {"type": "OrderPlaced"}
@@ -100,6 +101,17 @@ def test_an_error_that_is_no_problem_is_told_too(server: Server, body: bytes) ->
     server.answers["/v1/orders"] = [(502, body)]
     with pytest.raises(Refused, match="502 Bad Gateway"):
         Api(server.url, "alice").get("/v1/orders")
+
+
+def test_with_an_outside_issuer_a_token_of_its_is_asked_for_and_used(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers |= {"/oauth/token": [(404, b"{}")], "/v1/orders": [(200, b"{}")]}
+    with pytest.raises(Failure, match="outside"):
+        Api(server.url, "alice").get("/v1/orders")
+    monkeypatch.setenv("ORDERLY_TOKEN", "theirs")
+    Api(server.url, "alice").get("/v1/orders")
+    assert server.asked[-1][2]["authorization"] == "Bearer theirs"
 
 
 def test_no_answer_is_no_refusal(server: Server) -> None:

@@ -71,7 +71,7 @@ def build(settings: Settings) -> Process:
         verifier = Verifier(outside, settings.oidc_issuer, settings.oidc_audience, system_clock)
         admission = Admission(verifier, limit, regions)
         app = api.build(admission, proxy, acts, settings.oidc_issuer, described=settings.openapi)
-        drain = (proxy.close, *close_limit, outside.close)
+        background, drain = (*background, outside.start), (proxy.close, *close_limit, outside.close)
     else:
         issuer = _issuer(settings, limit, regions)
         app = api.build(issuer.admission, proxy, acts, issuer, described=settings.openapi)

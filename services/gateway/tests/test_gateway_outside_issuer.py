@@ -70,6 +70,19 @@ async def test_a_token_of_the_outside_issuer_is_accepted_and_one_for_somebody_el
         assert (await ask(gateway, provider.token(audience="orderly"))).status == 401
 
 
+async def test_the_gateway_is_ready_when_it_knows_the_outside_issuers_keys() -> None:
+    async with outside() as (provider, gateway):
+        assert any((await asyncio.to_thread(gateway.process.health.readyz)).values())
+        for begin in gateway.process.background:
+            await begin()
+        async with asyncio.timeout(30):
+            while True:
+                if not any((await asyncio.to_thread(gateway.process.health.readyz)).values()):
+                    break
+                await asyncio.sleep(0.02)
+        assert provider.fetches == 1
+
+
 async def test_J8_key_rotation_costs_no_request() -> None:
     async with outside() as (provider, gateway):
         assert (await ask(gateway, provider.token())).status == 200

@@ -49,7 +49,7 @@ class _KeySet(msgspec.Struct):
 
 
 class IssuerKeys:
-    """The keys of an OpenID provider, fetched when first needed. A request waits for a fetch only if its key is not known."""
+    """The keys of an OpenID provider. A request waits for a fetch only if its key is not known. Belongs to one event loop."""
 
     def __init__(self, issuer: str, clock: Clock) -> None:
         self._issuer = issuer
@@ -76,16 +76,24 @@ class IssuerKeys:
         return self._keys.get(key_id)
 
     def check(self) -> str | None:
-        """For the readiness probe, which thereby also makes the first fetch."""
-        if not self._keys and not self._fetching.locked():
-            self._refreshing = asyncio.create_task(self._renew(None))
+        """For the readiness probe, which looks from a thread of its own."""
         return None if self._keys else f"the keys of {self._issuer} are not known yet"
+
+    async def start(self) -> None:
+        """Fetch them before anybody needs them, as soon as that can be."""
+        self._refreshing = asyncio.create_task(self._begin(), name="issuer's keys")
 
     async def close(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
         await self._upstream.close()
+
+    async def _begin(self) -> None:
+        await self._renew(None)
+        while not self._keys:
+            await asyncio.sleep(SECOND / 1000)
+            await self._renew(None)
 
     async def _renew(self, wanted: str | None) -> None:
         async with self._fetching:
