@@ -26,6 +26,7 @@ from orderly.api import Api
 from orderly.failure import Failure
 from orderly.folder import Folder
 from orderly.journaled import fingerprint
+from orderly.processes import Identity
 from orderly.runfile import Run
 
 PRODUCTS = 10
@@ -64,7 +65,7 @@ class Phase:
         }
 
     def _cpu_ms(self, seconds: float) -> float | None:
-        return round(seconds / self.orders * 1000, 2) if self.orders else None
+        return round(seconds / self.orders * 1000, 2) if self.orders and self.cpu else None
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float] | None:
@@ -76,17 +77,22 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float] | None:
     return {name: round(value * 1000, 1) for name, value in found.items()}
 
 
-def run(folder: Folder, started: Run, *, rate: float, duration: float, in_flight: int) -> dict[str, Any]:
-    """Raises Failure when the load is refused or nobody answers."""
-    operator = Api(started.base_url, "operator")
-    _stock_up(operator)
-    tokens = {name: Api(started.base_url, name).token() for name in (f"customer-bench-{n}" for n in range(CUSTOMERS))}
+def processes_of(started: Run) -> dict[str, Identity]:
+    return {it.name: it.process for it in started.services if it.process} | {"supervisor": started.supervisor}
+
+
+def run(
+    folder: Folder, base_url: str, processes: Mapping[str, Identity], *, rate: float, duration: float, in_flight: int
+) -> dict[str, Any]:
+    """`processes`: those whose CPU and memory are counted; none of a platform elsewhere. Raises Failure when the load is
+    refused or nobody answers."""
+    _stock_up(Api(base_url, "operator"))
+    tokens = {name: Api(base_url, name).token() for name in (f"customer-bench-{n}" for n in range(CUSTOMERS))}
     folder.make()
     with Journal(folder.journals / "bench.jsonl") as journal:
-        load = Load(started, tokens, journal)
+        load = Load(base_url, processes, tokens, journal)
         constant, saturated = asyncio.run(load.run(rate, duration, in_flight))
-    memory = {it.name: it.process.memory() for it in started.services if it.process}
-    memory["supervisor"] = started.supervisor.memory()
+    memory = {name: process.memory() for name, process in processes.items()}
     return {
         "constant": {"rate": rate, **constant.report()},
         "saturation": {"in_flight": in_flight, **saturated.report()},
@@ -95,8 +101,11 @@ def run(folder: Folder, started: Run, *, rate: float, duration: float, in_flight
 
 
 class Load:
-    def __init__(self, started: Run, tokens: Mapping[str, str], journal: Journal) -> None:
-        self._run = started
+    def __init__(
+        self, base_url: str, processes: Mapping[str, Identity], tokens: Mapping[str, str], journal: Journal
+    ) -> None:
+        self._base_url = base_url
+        self._processes = processes
         self._tokens = list(tokens.items())
         self._journal = journal
         self._placed = 0
@@ -104,7 +113,7 @@ class Load:
     async def run(self, rate: float, duration: float, in_flight: int) -> tuple[Phase, Phase]:
         connections = aiohttp.TCPConnector(limit=0)
         patience = aiohttp.ClientTimeout(total=WAIT + 15)
-        async with aiohttp.ClientSession(self._run.base_url, connector=connections, timeout=patience) as session:
+        async with aiohttp.ClientSession(self._base_url, connector=connections, timeout=patience) as session:
             self._session = session
             await asyncio.gather(*(self._order(Phase(), time.monotonic(), wait=True) for _ in range(WARM_UP)))
             return await self._constant(rate, duration), await self._saturated(in_flight, duration)
@@ -123,6 +132,8 @@ class Load:
 
     async def _saturated(self, in_flight: int, duration: float) -> Phase:
         phase = Phase()
+        if not in_flight:
+            return phase
         began, cpu = time.monotonic(), self._cpu()
 
         async def worker() -> None:
@@ -177,12 +188,10 @@ class Load:
         self._journal.write(JournalEntry(at=system_clock(), **entry))
 
     def _cpu(self) -> Counter[str]:
-        """Seconds of each process of the platform so far."""
-        processes = {it.name: it.process for it in self._run.services if it.process}
-        processes["supervisor"] = self._run.supervisor
+        """Seconds of each process so far."""
         try:
             return Counter(
-                {name: sum(found.cpu_times()[:2]) for name, it in processes.items() if (found := it.process())}
+                {name: sum(found.cpu_times()[:2]) for name, it in self._processes.items() if (found := it.process())}
             )
         except psutil.Error:
             raise Failure(

@@ -15,6 +15,7 @@ from orderly.failure import FAILED, NotRunning
 from orderly.folder import Folder
 from orderly.options import Data, Engine, Json
 from orderly.output import megabytes, say, show_json, table
+from orderly.processes import Identity
 from orderly.shape import Shape
 
 
@@ -23,7 +24,9 @@ def bench(
         float, typer.Option("--rate", min=0, help="Orders a second, for the constant arrivals; 0: none.")
     ] = 30,
     duration: Annotated[float, typer.Option("--duration", min=1, help="Seconds, of each of the two phases.")] = 10,
-    in_flight: Annotated[int, typer.Option("--in-flight", min=1, max=2000, help="Orders, for the saturation.")] = 64,
+    in_flight: Annotated[
+        int, typer.Option("--in-flight", min=0, max=2000, help="Orders, for the saturation; 0: none.")
+    ] = 64,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="On a platform of its own, with empty data and no rate limit.")
     ] = False,
@@ -37,11 +40,9 @@ def bench(
     """
     found: dict[str, Any] | None = None
     with _fresh_platform(engine) if fresh else nullcontext(Folder.at(data, engine)) as folder:
-        run = runfile.read(folder)
-        if run is None or not run.running():
-            raise NotRunning(folder.root)
+        url, processes = _target(folder)
         _aside(f"[dim]{rate:g} orders/s for {duration:g} s, then {in_flight} in flight for {duration:g} s …[/]\n")
-        found = load.run(folder, run, rate=rate, duration=duration, in_flight=in_flight)
+        found = load.run(folder, url, processes, rate=rate, duration=duration, in_flight=in_flight)
     if found is None:  # interrupted
         raise typer.Exit(FAILED)
     if as_json:
@@ -51,6 +52,16 @@ def bench(
     phases = (found["constant"], found["saturation"])
     if any(set(phase["outcomes"]) - {"confirmed"} for phase in phases):
         raise typer.Exit(FAILED)
+
+
+def _target(folder: Folder) -> tuple[str, Mapping[str, Identity]]:
+    """Where to, and whose CPU and memory can be looked at. Raises NotRunning."""
+    if elsewhere := os.environ.get("ORDERLY_URL"):
+        return elsewhere.rstrip("/"), {}
+    run = runfile.read(folder)
+    if run is None or not run.running():
+        raise NotRunning(folder.root)
+    return run.base_url, load.processes_of(run)
 
 
 @contextmanager
