@@ -27,11 +27,16 @@ _LOOKS = re.compile(
 )
 
 
+def _suspicious(text: str) -> bool:
+    """Nothing of the above is in a text without one of these: most are told in a tenth of the time."""
+    return "@" in text or "eyJ" in text or "earer " in text or "tok_" in text or "-----BEGIN" in text
+
+
 def masked(value: Any) -> Any:
     """The value without what is nobody's business; the same object where there is nothing of it."""
     match value:
         case str():
-            return _LOOKS.sub(MASK, value)
+            return _LOOKS.sub(MASK, value) if _suspicious(value) else value
         case dict():
             return {name: MASK if str(name).lower() in FIELDS else masked(it) for name, it in value.items()}
         case list() | tuple():
