@@ -1,5 +1,6 @@
 """Requests between services: whose trace they are of, what is said of them, and what is nobody's business."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from common import tracecontext
 from common.telemetry import traces
 from common.telemetry.http_spans import TracedServer
+from common.testing.eventually import eventually
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -29,6 +31,11 @@ def file(tmp_path: Path) -> Iterator[Path]:
 
 
 def kept(file: Path) -> list[dict[str, Any]]:
+    traces.keep()
+    return lines(file)
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -66,6 +73,12 @@ async def test_a_request_from_outside_begins_a_trace(file: Path) -> None:
     (span,) = kept(file)
     assert (span["traceparent"], span["parent"], span["name"]) == (served, "", "GET /v1/orders/{order_id}")
     assert span["attributes"]["http.response.status_code"] == 200
+
+
+async def test_it_is_kept_soon_without_anybody_asking(file: Path) -> None:
+    await ask(edge=True)
+    await ask(edge=True)
+    await asyncio.to_thread(eventually, lambda: len(lines(file)) == 2)
 
 
 async def test_a_request_of_a_trace_goes_on_in_it(file: Path) -> None:

@@ -209,7 +209,7 @@ class ProviderWorker:
         while True:
             try:
                 await self._report(key, answered, span.traceparent)
-                traces.keep()
+                traces.keep_soon()
                 return
             except Exception as error:  # the answer must not be dropped, whatever is wrong
                 _log.warning("cannot report yet", order=key, operation=call.operation, error=repr(error))

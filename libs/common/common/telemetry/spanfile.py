@@ -1,9 +1,9 @@
 """The last spans of a process, one JSON object a line, in a file that does not grow for ever. `orderly trace` reads it.
 
-They are written when the request, transaction or batch that they are of has ended (`keep`), by one system call, whatever
-becomes of the process in the next moment: the page cache survives kill -9. One call for each span would hand over Python's lock
-to another thread each time. The file is replaced when it is full, and its predecessor is kept. A disk that is full costs spans
-and nothing else.
+They are written when the transaction or batch that they are of has ended, those of a request within 20 ms, by one system call,
+whatever becomes of the process then: the page cache survives kill -9. One call for each span would hand over Python's lock to
+another thread each time. The file is replaced when it is full, and its predecessor is kept. A disk that is full costs spans and
+nothing else.
 """
 
 import os

@@ -8,6 +8,7 @@ A span has a traceparent, which goes with everything that it makes happen: in a 
 tracing is off, or nobody began a trace, it is that of whoever asked, unchanged.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,10 +27,13 @@ ORDER = "orderly.order.id"  # on every span that is about one
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Attributes = Mapping[str, str | int | bool]
 
+KEEP_WITHIN = 0.02  # seconds
+
 _random = random.Random()
 _outputs: "list[Output]" = []
 _sampling = Sampling()
 _service = ""
+_keeping = False  # soon
 
 
 class Span(msgspec.Struct):
@@ -106,9 +110,24 @@ def keep() -> None:
         output.keep()
 
 
+def keep_soon() -> None:
+    """The same, within KEEP_WITHIN, on the event loop that it is called on: many requests then share one system call."""
+    global _keeping
+    if _outputs and not _keeping:
+        _keeping = True
+        asyncio.get_running_loop().call_later(KEEP_WITHIN, _keep_now)
+
+
+def _keep_now() -> None:
+    global _keeping
+    _keeping = False
+    keep()
+
+
 def close() -> None:
     """Nothing is recorded from now on."""
-    closing = [*_outputs]
+    global _keeping
+    closing, _keeping = [*_outputs], False
     _outputs.clear()
     for output in closing:
         output.close()
