@@ -1,7 +1,7 @@
 """Measures what traces, metrics and logs cost an order: the same load with each alone, with all and with none, in turns.
 
     .venv/bin/python bench/telemetry.py                 about ten minutes
-    .venv/bin/python bench/telemetry.py --rounds 1      three
+    .venv/bin/python bench/telemetry.py --only all      four: with all of them, and with none
 
 Each turn is a platform of its own, started for it. What counts is CPU per order, of all processes: it hears less of
 what else the machine does than any time does. The turns alternate, and the median of the rounds is told, with all of them.
@@ -41,11 +41,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=12, help="of each of the two loads of a turn")
+    parser.add_argument("--only", choices=[it for it in MODES if it != "none"], help="compare this one alone with none")
     given = parser.parse_args()
+    modes = {name: on for name, on in MODES.items() if given.only in (None, name) or name == "none"}
     print(machine())
-    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in MODES}
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in modes}
     for _ in range(given.rounds):
-        for name, on in MODES.items():
+        for name, on in modes.items():
             measured[name].append(turn(on, given.seconds))
     rows = []
     for name, turns in measured.items():
