@@ -111,7 +111,7 @@ observability: $(DEV) ## Write anew what is made from code: docs/metrics.md, das
 
 lock: ## Write requirements/*.lock again from the pyproject.toml files
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml -o requirements/runtime.lock
-	$(COMPILE) libs/cli/pyproject.toml --extra kafka -c requirements/runtime.lock -o requirements/kafka.lock
+	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml --extra kafka -c requirements/runtime.lock -o requirements/kafka.lock
 	$(COMPILE) libs/cli/pyproject.toml --extra redis -c requirements/runtime.lock -o requirements/redis.lock
 	$(COMPILE) libs/common/pyproject.toml libs/cli/pyproject.toml services/gateway/pyproject.toml pyproject.toml --extra kafka --group dev \
 	    -c requirements/runtime.lock -o requirements/dev.lock
