@@ -121,9 +121,10 @@ async def test_another_body_at_the_same_moment_is_refused(world: World) -> None:
 
 
 async def at_both(
-    world: World, first: PlaceOrderBody, second: PlaceOrderBody
+    world: World, patch: pytest.MonkeyPatch, first: PlaceOrderBody, second: PlaceOrderBody
 ) -> "list[placing.Accepted | BaseException]":
-    """At two processes at the same moment; both append before anything is decided."""
+    """At two processes at the same moment; both append before anything is decided, and wait for it however long it takes."""
+    patch.setattr(placing, "SETTLES", 30.0)
     bodies = zip(world.replicas, (first, second), strict=True)
     asked = asyncio.gather(*(it.place(wish, "k1", ALICE, "", None) for it, wish in bodies), return_exceptions=True)
     await asyncio.to_thread(eventually, world.commands, lambda count: count == 2)
@@ -131,13 +132,17 @@ async def at_both(
     return await asked
 
 
-async def test_another_body_at_the_same_moment_at_another_process_is_refused(world: World) -> None:
-    ended = await at_both(world, body(1), body(2))
+async def test_another_body_at_the_same_moment_at_another_process_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = await at_both(world, monkeypatch, body(1), body(2))
     assert sorted(type(one).__name__ for one in ended) == ["Accepted", "Problem"]
 
 
-async def test_the_same_body_at_another_process_is_the_same_order(world: World) -> None:
-    ended = await at_both(world, body(1), body(1))
+async def test_the_same_body_at_another_process_is_the_same_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = await at_both(world, monkeypatch, body(1), body(1))
     assert {one.view.order_id for one in ended if isinstance(one, placing.Accepted)} == {
         placing.order_id_of(ALICE.subject, "k1")
     }
