@@ -160,7 +160,7 @@ class Load:
         self._note(kind="intent", **told)
         try:
             async with self._session.post("/v1/orders", json=body, headers=headers) as response:
-                answer = await response.json(content_type=None)
+                answer = await response.json(content_type=None) if response.status < 300 else {}
         except (aiohttp.ClientError, TimeoutError):
             self._note(kind="fail", **told)
             phase.ends["no answer"] += 1

@@ -99,7 +99,7 @@ The workloads that the values ask for, as {"items": [{name, service, role, spec}
 {{- define "orderly.where" -}}
 {{- $host := printf "%s-%s" (include "orderly.fullname" .root) .service }}
 {{- if eq .root.Values.discovery "endpointSlices" }}kubernetes://{{ .root.Release.Namespace }}/{{ $host }}:api
-{{- else if eq .root.Values.discovery "headlessDns" }}dns://{{ $host }}.{{ .root.Release.Namespace }}.svc:8443
+{{- else if eq .root.Values.discovery "headlessDns" }}dns://{{ $host }}-pods.{{ .root.Release.Namespace }}.svc:8443
 {{- else }}https://{{ $host }}.{{ .root.Release.Namespace }}.svc:8443
 {{- end }}
 {{- end }}

@@ -22,6 +22,7 @@ from orderly.anchors import Anchors
 from orderly.auditing import Auditor
 from orderly.failure import Failure
 from orderly.folder import Folder
+from orderly.interrupts import as_keyboard_interrupt
 from orderly.options import Data, Json
 from orderly.output import say, show_json, table
 from orderly.sockets import LOOPBACK
@@ -55,7 +56,7 @@ def audit(
     if metrics_port is not None:
         _tell_prometheus(metrics_host, metrics_port)
     auditor = Auditor(folder, leader.lease("auditor", folder.root), lease, every, _plain if as_json else _spoken)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), as_keyboard_interrupt():
         verdicts = asyncio.run(auditor.run(times))
         raise typer.Exit(EXIT[overall(verdicts)])
 
