@@ -17,7 +17,7 @@ export PYTHON
 run demo: export ORDERLY_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests e2e cluster-tests chart image cluster-up cluster-test cluster-down faults soak bench observe observability sbom fuzz lock clean
+.PHONY: help setup run demo up down status test check unit simulation integration exactly-once process-tests e2e cluster-tests chart image cluster-up cluster-test cluster-down cluster-faults faults soak bench observe observability sbom fuzz lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ cluster-test: ## Place an order there, and check the laws
 
 cluster-down: ## Remove it from there, with its data and keys
 	deploy/cluster.sh down
+
+cluster-faults: $(DEV) ## Restart, upgrade, scale and kill what is installed there under a constant load: ORDERLY_URL leads to its gateway
+	.venv/bin/python -m tests.cluster.under_load $(ARGS)
 
 faults: $(DEV) ## Seeded trouble under a constant load, on every platform, and how long each recovery took
 	.venv/bin/pytest -m faults tests/faults $(ARGS)

@@ -46,6 +46,11 @@ class Installed:
         done = subprocess.run(command, input=say, capture_output=True, timeout=within, check=True)
         return done.stdout.decode()
 
+    def helm(self, *words: str) -> None:
+        """Raises CalledProcessError."""
+        command = ["helm", "--namespace", self.namespace, *words]
+        subprocess.run(command, capture_output=True, timeout=2 * WITHIN, check=True)
+
     def pods(self, component: str) -> list[dict[str, Any]]:
         chosen = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}"
         found: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", "-l", chosen, "-o", "json"))["items"]
@@ -76,42 +81,48 @@ class Installed:
         if url := os.environ.get("ORDERLY_URL"):
             yield url
             return
-        with self.forwarded(f"service/{self.release}-gateway", 80) as url:
-            yield url
+        with self.forwarded(f"service/{self.release}-gateway", 80) as port:
+            yield f"http://127.0.0.1:{port}"
 
     @contextmanager
-    def forwarded(self, what: str, port: int) -> Iterator[str]:
-        command = ["kubectl", "--namespace", self.namespace, "port-forward", what, f":{port}"]
+    def forwarded(self, what: str, port: int) -> Iterator[int]:
+        """A port of 127.0.0.1 that leads there. Raises OSError when nothing listens yet."""
+        command = ["kubectl", "--namespace", self.namespace, "port-forward", "--address", "127.0.0.1", what, f":{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
             try:
                 assert forwarding.stdout is not None
                 line = forwarding.stdout.readline()
-                found = re.search(r"(127\.0\.0\.1:\d+)", line)
+                found = re.search(r"127\.0\.0\.1:(\d+)", line)
                 if not found:
                     raise OSError(f"kubectl port-forward {what}: {line}")
-                yield f"http://{found[1]}"
+                yield int(found[1])
             finally:
                 forwarding.terminate()
 
-    def inside(self, where: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`python -m` these words in a pod, or in one of a workload."""
-        command = ["kubectl", "--namespace", self.namespace, "exec", where, "--", "python", "-P", "-m", *words]
+    def pod(self, component: str) -> str:
+        """One that is not about to end, by its name."""
+        return str(self.pods(component)[0]["metadata"]["name"])
+
+    def inside(self, pod: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`python -m` these words there."""
+        command = ["kubectl", "--namespace", self.namespace, "exec", pod, "--quiet", "--", "python", "-P", "-m", *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
         if check and done.returncode:
             raise AssertionError(
-                f"{' '.join(words)} in {where} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+                f"{' '.join(words)} in {pod} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
             )
         return done
 
     def orderly(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The command line, in the cluster: as its operator, with the log, the read models and the ledger in reach."""
-        return self.inside(self.workload("auditor"), "orderly", *words, check=check)
+        return self.inside(self.pod("auditor"), "orderly", *words, check=check)
 
     def verify(self, journals: Path | None = None, patience: int = 60) -> tuple[int, dict[str, Any]]:
         """Exit code and report: the verdict on all laws, what the clients wrote down in `journals` (*.jsonl) included."""
+        self.rolled_out("auditor")
         for path in sorted(journals.glob("*.jsonl")) if journals else ():
             copy = ["sh", "-c", f"cat >/data/journal/{path.name}"]
-            self.kubectl("exec", "-i", self.workload("auditor"), "--", *copy, say=path.read_bytes())
+            self.kubectl("exec", "-i", self.pod("auditor"), "--", *copy, say=path.read_bytes())
         done = self.orderly("verify", "--json", "--patience", str(patience), check=False)
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)

@@ -2,18 +2,15 @@
 
 import base64
 import json
-import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from system import orderly
-from target import Json, Target
+from target import Json, Target, answer_on
 
 from orderly.api import Api
 from tests.cluster.installed import Installed
@@ -46,9 +43,6 @@ class Installation(Target):
             for service, count in before.items():
                 self.installed.scale(service, count)
 
-    def orderly(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.installed.orderly(*words, check=check)
-
     def verify(self) -> tuple[int, Json]:
         return self.installed.verify(self.data / "journal")
 
@@ -68,20 +62,15 @@ class Installation(Target):
 
     def asked(self, process: str, path: str) -> tuple[int, str]:
         try:
-            with (
-                self.installed.forwarded(f"pod/{process}", 9464) as url,
-                urllib.request.urlopen(url + path, timeout=30) as answer,
-            ):
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as answer:
-            return answer.code, answer.read().decode()
+            with self.installed.forwarded(f"pod/{process}", 9464) as port:
+                return answer_on(port, path)
         except OSError:
             return 0, ""
 
     @contextmanager
     def reach(self, process: str) -> Iterator[int]:
-        with self.installed.forwarded(f"pod/{process}", 8443) as url:
-            yield int(url.rpartition(":")[2])
+        with self.installed.forwarded(f"pod/{process}", 8443) as port:
+            yield port
 
     def log(self, service: str) -> str:
         return "".join(self.installed.kubectl("logs", process, "-c", service) for process in self.processes(service))
@@ -92,6 +81,10 @@ class Installation(Target):
         for file, content in json.loads(secret)["data"].items():
             (folder / file).write_bytes(base64.b64decode(content))
         return folder
+
+    def rebuild(self, service: str) -> None:
+        """By a process of the service: nobody else may write its read model."""
+        self.installed.inside(self.installed.pod(service), service, "replay", "--switch")
 
     def rotate(self) -> None:
         namespace, release = self.installed.namespace, self.installed.release
@@ -112,4 +105,4 @@ class Installation(Target):
     def fault(self, switch: str, value: str | None) -> None:
         words = ("clear", switch) if value is None else ("set", switch, value)
         for process in self.processes(switch.partition(".")[0]):
-            self.installed.inside(f"pod/{process}", "orderly", "fault", *words)
+            self.installed.inside(process, "orderly", "fault", *words)

@@ -1,21 +1,19 @@
 """The platform on this machine: started by the command that users type, its processes by their names in `orderly status`."""
 
-import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from target import Json, Target
+from target import Json, Target, answer_on
 
 from orderly import runfile
 from orderly.folder import Folder
-from orderly.health import UNREACHABLE
 from orderly.processes import Identity
 from orderly.runfile import Service
 
@@ -83,12 +81,7 @@ class System(Target):
         return found
 
     def asked(self, process: str, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._services()[process].admin_port or 0, timeout=30)
-        with closing(connection), suppress(*UNREACHABLE):
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        return 0, ""
+        return answer_on(self._services()[process].admin_port or 0, path)
 
     @contextmanager
     def reach(self, process: str) -> Iterator[int]:
@@ -100,6 +93,9 @@ class System(Target):
 
     def holder(self, name: str) -> Path:
         return Folder.at(self.data).certificates / name
+
+    def rebuild(self, service: str) -> None:
+        self.orderly("replay", service, "--switch")
 
     def rotate(self) -> None:
         self.orderly("certs", "rotate")

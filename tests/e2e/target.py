@@ -4,12 +4,12 @@
 """
 
 import asyncio
+import http.client
 import json
-import subprocess
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import aiohttp
 
 from common.clock import system_clock
 from laws.journal import Journal, JournalEntry, Kind
+from orderly.health import UNREACHABLE
 
 Json = dict[str, Any]
 
@@ -35,10 +36,6 @@ class Target(ABC):
     base_url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
     stocked: set[str] = field(default_factory=set)
-
-    @abstractmethod
-    def orderly(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """The operator's command line, with the log, the read models and the ledger in reach."""
 
     @abstractmethod
     def verify(self) -> tuple[int, Json]:
@@ -74,6 +71,10 @@ class Target(ABC):
     @abstractmethod
     def holder(self, name: str) -> Path:
         """A folder with tls.crt, tls.key and ca.crt: the certificate that speaks for `name`."""
+
+    @abstractmethod
+    def rebuild(self, service: str) -> None:
+        """Fold its read model from the log again, and put it in the place of the live one."""
 
     @abstractmethod
     def rotate(self) -> None:
@@ -120,6 +121,16 @@ class Target(ABC):
                 key = {"Idempotency-Key": uuid.uuid4().hex}
                 status, _, _ = await operator.call("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)
                 assert status == 200
+
+
+def answer_on(port: int, path: str) -> tuple[int, str]:
+    """Of a plain port of 127.0.0.1; status 0 where nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with closing(connection), suppress(*UNREACHABLE):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    return 0, ""
 
 
 @dataclass

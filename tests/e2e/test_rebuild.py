@@ -16,7 +16,7 @@ async def test_what_is_rebuilt_is_the_same_and_takes_its_place_unnoticed(system:
     async with system.client("alice") as alice:
         old = [await alice.place([("tea", 1)], card, wait=10) for card in ("tok_ok", "tok_declined")]
         before = [await shown(alice, order["order_id"]) for order in old]
-        rebuilt = asyncio.create_task(asyncio.to_thread(system.orderly, "replay", service, "--switch"))
+        rebuilt = asyncio.create_task(asyncio.to_thread(system.rebuild, service))
         new = []
         while not rebuilt.done():
             new.append(await alice.place([("tea", 1)], wait=10))

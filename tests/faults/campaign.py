@@ -76,7 +76,7 @@ def run(seed: int, setting: Setting, data: Path) -> Outcome:
 
 
 async def _suffer(platform: Run, trouble: inflict.Trouble, setting: Setting, outcome: Outcome) -> None:
-    tokens = await asyncio.to_thread(_prepare, platform.base_url)
+    tokens = await asyncio.to_thread(prepare, platform.base_url)
     patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
     with Journal(Folder.at(Path(platform.data_dir)).journals / f"faults-{outcome.seed}.jsonl") as journal:
         async with aiohttp.ClientSession(
@@ -108,7 +108,7 @@ async def _rounds(trouble: inflict.Trouble, setting: Setting, outcome: Outcome) 
         outcome.struck.append(Struck(round, began, time.monotonic()))
 
 
-def _prepare(base_url: str) -> dict[str, str]:
+def prepare(base_url: str) -> dict[str, str]:
     """Full shelves, one that is not, and a token for each customer."""
     operator = Api(base_url, "operator")
     for sku in (*SHELVES, SCARCE):

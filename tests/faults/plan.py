@@ -15,13 +15,16 @@ LONGEST_CALM = 4.0  # seconds before the next round, beyond what the last one ne
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Within so many seconds after the fault the first of these succeeds."""
+    """Within so many seconds after the fault the first of these succeeds; of a `request`: none fails at all."""
 
     seconds: float
-    what: Literal["order", "read"] = "order"
+    what: Literal["order", "read", "request"] = "order"
 
     def __str__(self) -> str:
-        return f"{self.what} {self.seconds:g}"
+        return "0 failed" if self.what == "request" else f"{self.what} {self.seconds:g}"
+
+
+NONE_FAILS = Promise(0.0, "request")
 
 
 @dataclass(frozen=True, slots=True)

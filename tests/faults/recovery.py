@@ -63,6 +63,8 @@ class Recovery:
         """Whether the promise was; None where there is none."""
         if self.promise is None:
             return None
+        if self.promise.what == "request":
+            return self.errors == 0
         late = self.read if self.promise.what == "read" else max(self.accepted, self.completed)
         return late <= self.promise.seconds
 

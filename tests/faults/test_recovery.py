@@ -2,7 +2,7 @@
 
 from math import inf
 
-from tests.faults.plan import Fault, Promise, Round
+from tests.faults.plan import NONE_FAILS, Fault, Promise, Round
 from tests.faults.recovery import Recovery, Struck, Told, measure, report, table
 
 KILL = Round((Fault("kill", "order", promise=Promise(10.0)),), 5.0)
@@ -83,3 +83,8 @@ def test_the_table_has_median_and_worst_and_how_often_the_promise_was_kept() -> 
     assert shown == (
         "| kill order | 3 | 0.10 / 0.10 | 2.00 / 12.00 | 3.00 / 13.00 | 0.00 / 0.00 | 3 / 3 | order 10 | 2 of 3 |"
     )
+
+
+def test_that_no_request_fails_is_kept_by_none_however_slow() -> None:
+    assert Recovery("restart order", 9.0, 9.0, 9.0, 9.0, 0, NONE_FAILS).kept
+    assert Recovery("restart order", 0.1, 0.1, 0.1, 0.0, 1, NONE_FAILS).kept is False

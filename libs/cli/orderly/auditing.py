@@ -23,6 +23,7 @@ from common.leader import Election, Lease
 from common.telemetry import metrics
 from laws import Verdict, overall, report
 from orderly import verification
+from orderly.failure import Failure
 from orderly.folder import Folder
 
 PATIENCE = 5.0  # seconds for what is under way
@@ -74,7 +75,7 @@ class Auditor:
         self._reports = Reports(folder.root / "audit.db")
 
     async def run(self, times: int | None = None) -> Sequence[Verdict]:
-        """The verdicts of the last audit."""
+        """The verdicts of the last audit. Where the log is away it is asked again; only the first audit raises Failure then."""
         verdicts: Sequence[Verdict] = ()
         renewing = asyncio.create_task(self._renew())
         try:
@@ -83,7 +84,14 @@ class Auditor:
                 if token is None:
                     await asyncio.sleep(self._seconds / 10)
                     continue
-                verdicts = await asyncio.to_thread(verification.verify, self._folder, PATIENCE)
+                try:
+                    verdicts = await asyncio.to_thread(verification.verify, self._folder, PATIENCE)
+                except Failure as failure:
+                    if not verdicts or times:
+                        raise
+                    self._tell({"unread": str(failure), "token": token})
+                    await asyncio.sleep(min(self._every, PATIENCE))
+                    continue
                 if self._kept(token, verdicts):
                     times = times - 1 if times else None
                 if times != 0:

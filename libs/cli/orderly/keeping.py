@@ -58,14 +58,19 @@ def servers_of(folder: Folder) -> Servers:
     return found
 
 
+def engine_of(folder: Folder) -> str:
+    """The one it was made with, or that the environment names: see elsewhere.py. Raises Failure where nothing ever ran."""
+    made = engine_in(folder) or os.environ.get("ORDERLY_ENGINE")
+    if not made:
+        raise Failure(f"{folder.root}: there is no log", NEVER_RAN, NOT_RUNNING)
+    return made
+
+
 def open_engine(folder: Folder) -> Engine:
     """Raises Failure where nothing ever ran, NotRunning where its servers are not there."""
-    made = engine_in(folder) or os.environ.get("ORDERLY_ENGINE")  # see elsewhere.py
-    if made is None:
-        raise Failure(f"{folder.root}: there is no log", NEVER_RAN, NOT_RUNNING)
     told = {
         "ORDERLY_DATA": str(folder.root),
-        "ORDERLY_ENGINE": made,
+        "ORDERLY_ENGINE": engine_of(folder),
         **servers_of(folder).environment(folder, OPERATOR),
     }
     return engine.of(settings.read(Keeping, {**os.environ, **told}))

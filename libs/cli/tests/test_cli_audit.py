@@ -1,11 +1,18 @@
-"""A report of an earlier auditor never takes the place of a later one's."""
+"""A report of an earlier auditor never takes the place of a later one's, and an auditor outlives a log that is away."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common import leader
 from common.errors import Fenced
-from orderly.auditing import Reports
+from laws import Verdict
+from orderly import verification
+from orderly.auditing import Auditor, Reports
+from orderly.failure import Failure
+from orderly.folder import Folder
 
 
 def test_an_older_token_is_refused_and_the_later_report_stays(tmp_path: Path) -> None:
@@ -18,3 +25,31 @@ def test_an_older_token_is_refused_and_the_later_report_stays(tmp_path: Path) ->
     assert reports.last() == {"by": "two"}
     reports.keep(2, {"by": "two, again"})
     assert reports.last() == {"by": "two, again"}
+
+
+class Enough(Exception):
+    """The test has seen what it wanted."""
+
+
+async def test_what_cannot_be_read_is_told_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: Iterator[Any] = iter([[Verdict("L1", "one law", "holds")], Failure("kafka: away"), Enough()])
+    said: list[dict[str, Any]] = []
+
+    def look(*_: object) -> Any:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(verification, "verify", look)
+    auditor = Auditor(Folder(tmp_path), leader.lease("auditor", tmp_path), 10, 0.01, said.append)
+    with pytest.raises(Enough):
+        await auditor.run()
+    assert [it["verdict"] for it in said if "verdict" in it] == ["holds"]
+    assert [it["unread"] for it in said if "unread" in it] == ["kafka: away"]
+
+
+async def test_an_auditor_that_never_could_read_ends(tmp_path: Path) -> None:
+    auditor = Auditor(Folder(tmp_path), leader.lease("auditor", tmp_path), 10, 0.01, lambda _: None)
+    with pytest.raises(Failure, match="there is no log"):
+        await auditor.run()

@@ -91,3 +91,16 @@ def test_secure_is_for_servers_of_our_own(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     with pytest.raises(Failure, match="REDIS_URL names others"):
         backing.find(Shape("kafka", secure=True), print)
+
+
+def test_beside_a_platform_elsewhere_the_environment_names_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORDERLY_ENGINE", raising=False)
+    folder = Folder.at(tmp_path)
+    with pytest.raises(Failure, match="there is no log"):
+        keeping.engine_of(folder)
+    monkeypatch.setenv("ORDERLY_ENGINE", "kafka")
+    assert keeping.engine_of(folder) == "kafka"
+    keeping.claim(folder, Shape("embedded"))
+    assert keeping.engine_of(folder) == "embedded"

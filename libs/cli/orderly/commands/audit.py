@@ -119,8 +119,8 @@ def _spoken(said: dict[str, Any]) -> None:
         broken = [f"{it['id']}: {it['first']}" for it in said["laws"] if it["verdict"] == "broken"]
         checked = sum(it["checked"] for it in said["laws"])
         say(f"{MARKS[said['verdict']]} {said['at']} {said['verdict']}, {checked:,} checked {escape('; '.join(broken))}")
-    elif "fenced" in said:
-        say(f"[yellow]![/] {escape(said['fenced'])}")
+    elif complaint := said.get("fenced") or said.get("unread"):
+        say(f"[yellow]![/] {escape(complaint)}")
     elif said["token"] is not None:
         say(f"[bold]this is the auditor[/], number {said['token']}")
     else:

@@ -74,5 +74,5 @@ def replay(
         pass  # only to say so where there is none
     nobody = dict.fromkeys(START_ORDER, "http://127.0.0.1:0")  # a rebuild asks the log alone
     command = [sys.executable, "-P", "-m", service, "replay", *(["--switch"] if switch else [])]
-    told = fleet.environment(folder, nobody, keeping.engine_in(folder) or "", keeping.servers_of(folder), service)
+    told = fleet.environment(folder, nobody, keeping.engine_of(folder), keeping.servers_of(folder), service)
     raise typer.Exit(subprocess.run(command, env=told, check=False).returncode)
