@@ -81,21 +81,21 @@ class Installed:
         if url := os.environ.get("ORDERLY_URL"):
             yield url
             return
-        with self.forwarded(f"service/{self.release}-gateway", 80) as port:
-            yield f"http://127.0.0.1:{port}"
+        with self.forwarded(f"service/{self.release}-gateway", 80) as url:
+            yield url
 
     @contextmanager
-    def forwarded(self, what: str, port: int) -> Iterator[int]:
-        """A port of 127.0.0.1 that leads there. Raises OSError when nothing listens yet."""
+    def forwarded(self, what: str, port: int) -> Iterator[str]:
+        """http://127.0.0.1:…, which leads there. Raises OSError when nothing listens yet."""
         command = ["kubectl", "--namespace", self.namespace, "port-forward", "--address", "127.0.0.1", what, f":{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
             try:
                 assert forwarding.stdout is not None
                 line = forwarding.stdout.readline()
-                found = re.search(r"127\.0\.0\.1:(\d+)", line)
+                found = re.search(r"127\.0\.0\.1:\d+", line)
                 if not found:
                     raise OSError(f"kubectl port-forward {what}: {line}")
-                yield int(found[1])
+                yield f"http://{found[0]}"
             finally:
                 forwarding.terminate()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from system import orderly
 from target import Json, Target, answer_on
@@ -62,15 +63,15 @@ class Installation(Target):
 
     def asked(self, process: str, path: str) -> tuple[int, str]:
         try:
-            with self.installed.forwarded(f"pod/{process}", 9464) as port:
-                return answer_on(port, path)
+            with self.installed.forwarded(f"pod/{process}", 9464) as url:
+                return answer_on(urlsplit(url).port or 0, path)
         except OSError:
             return 0, ""
 
     @contextmanager
     def reach(self, process: str) -> Iterator[int]:
-        with self.installed.forwarded(f"pod/{process}", 8443) as port:
-            yield port
+        with self.installed.forwarded(f"pod/{process}", 8443) as url:
+            yield urlsplit(url).port or 0
 
     def log(self, service: str) -> str:
         return "".join(self.installed.kubectl("logs", process, "-c", service) for process in self.processes(service))
