@@ -97,6 +97,7 @@ class Loop:
                 self._failures.inc()
                 longest = 0.5 if isinstance(error, Unavailable) else 2.0
                 pause = 0.05 if isinstance(error, Fenced) else min(longest, max(0.1, pause * 2))
+                self.pulse.beat()
                 try:
                     self._recover()
                 except Exception as failure:

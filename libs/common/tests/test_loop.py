@@ -1,6 +1,7 @@
 """A loop's promises: no error ends it, none hides, and what hangs is seen."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,4 +71,18 @@ def test_a_step_that_hangs_stops_the_pulse() -> None:
     assert "no progress" in (eventually(loop.pulse.check) or "")
     loop.stop()
     hanging.set()
+    assert loop.join(10)
+
+
+def test_a_slow_failure_and_a_slow_recovery_are_not_one_long_step() -> None:
+    seen: list[str | None] = []
+
+    def step(timeout: float) -> None:
+        time.sleep(1.1)
+        raise Unavailable("away, which took some time to learn")
+
+    loop = Loop("work", step, recover=lambda: seen.append(loop.pulse.check()), longest_step=1.0)
+    loop.start()
+    assert eventually(lambda: seen) == [None]
+    loop.stop()
     assert loop.join(10)
