@@ -84,9 +84,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Exponential back-off. After `attempts` the operation is parked; an authorization is tried until its deadline."""
+    """Exponential back-off. After `attempts` the operation is parked; an authorization is tried until its deadline.
 
-    attempts: int = 8
+    These wait two to four minutes for a provider that is away: it may be one pod, which is restarted."""
+
+    attempts: int = 16
     shortest: Millis = 100
     longest: Millis = 30 * SECOND
 

@@ -238,6 +238,12 @@ def test_the_back_off_doubles_up_to_a_limit_and_differs_between_orders() -> None
     assert len({retries.delay(f"o{n}", Attempt("void", 8)) for n in range(50)}) > 40
 
 
+def test_a_provider_that_is_away_for_two_minutes_parks_nothing() -> None:
+    retries = Retries()
+    waited = sum(retries.delay("o1", Attempt("void", number)) for number in range(retries.attempts - 1))
+    assert waited > 2 * MINUTE
+
+
 def test_an_operation_that_keeps_failing_is_parked_and_reported() -> None:
     parked = PaymentParked("o1", "void", 2, "")
     then = given(REQUESTED, AUTHORIZED, VOID_REQUESTED, failed("void", 0), AttemptStarted("o1", "void", 1), retries=2)
