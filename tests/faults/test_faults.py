@@ -14,7 +14,7 @@ EMBEDDED, ONE_BROKER = Setting(), Setting("kafka")
 THREE_BROKERS = Setting("kafka", brokers=3, scale=SCALED, rate=20)  # two cores carry no more of so many processes
 KAFKA = [pytest.mark.kafka, pytest.mark.redis]
 RATE = os.environ.get("ORDERLY_FAULTS_RATE")  # orders per second, instead of those above
-SECONDS = float(os.environ.get("ORDERLY_FAULTS_SECONDS", "60"))  # of trouble, for each seed
+SECONDS = float(os.environ.get("ORDERLY_FAULTS_SECONDS", "45"))  # of trouble, for each seed
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

@@ -33,6 +33,7 @@ GROUP, TRANSACTION = CoordinatorType.GROUP, CoordinatorType.TRANSACTION
 HUNG_UP = (
     ": a broker that hangs up wants another protocol, mechanism, user or password"  # the client loses its last word
 )
+REFUSED = ": the broker wants another user or password"
 
 _NOT_YET = (errors.ConcurrentTransactionsError, errors.CoordinatorLoadInProgressError, errors.UnstableOffsetCommitError)
 
@@ -120,10 +121,11 @@ class Wire:
             connection = self._manager.get_connection(broker, refresh_metadata_on_err=False)
             try:
                 await self._manager.wait_for(connection.init_future, REQUEST_TIMEOUT * 1000)
-            except errors.KafkaConnectionError as error:
+            except (errors.KafkaConnectionError, errors.SaslAuthenticationFailedError) as error:
                 said = ", ".join(map(str, error.args))
-                advice = HUNG_UP if "disconnected" in said else ""
-                raise errors.KafkaConnectionError(f"{said}, spoken to in {self._connection.manner}{advice}") from None
+                refused = isinstance(error, errors.SaslAuthenticationFailedError)
+                advice = REFUSED if refused else HUNG_UP if "disconnected" in said else ""
+                raise type(error)(f"{said}, spoken to in {self._connection.manner}{advice}") from None
             raise
 
     def send(self, node: Node | None, request: Any) -> Awaitable[Any]:
