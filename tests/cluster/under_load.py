@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 import aiohttp
@@ -82,7 +83,7 @@ async def run(installed: Installed, url: str, disruptions: list[Disruption], rat
             load = Load(customers, wishes(seed), rate)
             working = [asyncio.create_task(load.run()), asyncio.create_task(renew(tokens, url))]
             try:
-                await strike(disruptions, outcome)
+                await strike(disruptions, load, outcome)
             finally:
                 for task in working:
                     task.cancel()
@@ -96,7 +97,8 @@ async def run(installed: Installed, url: str, disruptions: list[Disruption], rat
     return outcome
 
 
-async def strike(disruptions: list[Disruption], outcome: Outcome) -> None:
+async def strike(disruptions: list[Disruption], load: Load, outcome: Outcome) -> None:
+    """The next one waits until what the last one held up has ended."""
     began = time.monotonic()
     await asyncio.sleep(CALM)
     outcome.struck.append(Struck(Round((), CALM), began, time.monotonic()))
@@ -106,7 +108,16 @@ async def strike(disruptions: list[Disruption], outcome: Outcome) -> None:
         await asyncio.to_thread(disruption.strike)
         print(f"ready after {time.monotonic() - began:.0f} s", flush=True)
         await asyncio.sleep(CALM)
+        await caught_up(load)
         outcome.struck.append(Struck(Round((disruption.fault,), CALM), began, time.monotonic()))
+
+
+async def caught_up(load: Load) -> None:
+    for _ in range(int(SETTLE_WITHIN)):
+        held_up = time.monotonic() - CALM
+        if not any(it.completed == inf and it.due < held_up for it in load.told):
+            return
+        await asyncio.sleep(1.0)
 
 
 async def renew(tokens: dict[str, str], url: str) -> None:
