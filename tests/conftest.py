@@ -1,6 +1,10 @@
-"""A test whose needs are not there is skipped, with the way to get them; in continuous integration it fails."""
+"""A test whose needs are not there is skipped, with the way to get them; in continuous integration it fails.
+
+What tests start can be interrupted, also where these tests are a job in the background of a shell, which has SIGINT ignored.
+"""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -9,6 +13,9 @@ from deploy.observability import jaeger_binary, prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
 from tests.chart import helm
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS: Mapping[str, Callable[[], object]] = {
     "kafka": java.find,
