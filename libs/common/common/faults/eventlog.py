@@ -8,12 +8,13 @@ import random
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from common.errors import Unavailable
-from common.eventlog import Batch, Consumer, EventLog, Position, Reader, Record, Stored, Topic, Transaction
+from common.eventlog import Batch, Consumer, EventLog, Position, Record, Stored
+from common.eventlog.around import ConsumerAround, LogAround
 from common.faults.catalog import APPEND_DROP, APPEND_ERRORS, DUPLICATE, FREEZE, LATENCY, REORDER
 from common.faults.switches import Switches
 
@@ -21,51 +22,30 @@ LONGEST_FREEZE = 20.0  # seconds in one poll: a loop that gives no sign of life 
 _TICK = 0.05
 
 
-class FaultyLog:
+class FaultyLog(LogAround):
     """An event log whose consumers and appends have the faults of one service; for the rest it is the other one."""
 
     def __init__(self, log: EventLog, switches: Switches) -> None:
-        self._log = log
+        super().__init__(log)
         self._switches = switches
 
     def append(self, records: Sequence[Record]) -> "Future[Sequence[Position]]":
         if self._switches.strikes(APPEND_ERRORS):
             return _failed("a fault switch refused the append; nothing was written")
-        written = self._log.append(records)
+        written = super().append(records)
         if self._switches.strikes(DUPLICATE):
-            self._log.append(records)
+            super().append(records)
         if self._switches.strikes(APPEND_DROP):
             return _silenced(written)
         return written
 
     def consumer(self, topic: str, *, group: str, member: str) -> Consumer:
-        return FaultyConsumer(self._log.consumer(topic, group=group, member=member), self._switches)
-
-    def create(self, topics: Sequence[Topic]) -> None:
-        self._log.create(topics)
-
-    def topics(self) -> Mapping[str, Topic]:
-        return self._log.topics()
-
-    def reader(self, positions: Mapping[tuple[str, int], int]) -> Reader:
-        return self._log.reader(positions)
-
-    def start_offsets(self, topic: str) -> Mapping[int, int]:
-        return self._log.start_offsets(topic)
-
-    def end_offsets(self, topic: str) -> Mapping[int, int]:
-        return self._log.end_offsets(topic)
-
-    def committed(self, topic: str, *, group: str) -> Mapping[int, int]:
-        return self._log.committed(topic, group=group)
-
-    def close(self) -> None:
-        self._log.close()
+        return FaultyConsumer(super().consumer(topic, group=group, member=member), self._switches)
 
 
-class FaultyConsumer:
+class FaultyConsumer(ConsumerAround):
     def __init__(self, consumer: Consumer, switches: Switches) -> None:
-        self._consumer = consumer
+        super().__init__(consumer)
         self._switches = switches
         self._woken = threading.Event()
 
@@ -74,25 +54,16 @@ class FaultyConsumer:
             self._freeze()
             return Batch()
         self._woken.clear()
-        batch = self._consumer.poll(timeout, limit)
+        batch = super().poll(timeout, limit)
         if batch.records and (latency := self._switches.amount(LATENCY)):
             self._woken.wait(latency)
         if len(batch.records) > 1 and self._switches.amount(REORDER):
             return replace(batch, records=shuffled(batch.records))
         return batch
 
-    def seek(self, partition: int, offset: int) -> None:
-        self._consumer.seek(partition, offset)
-
-    def transaction(self) -> Transaction:
-        return self._consumer.transaction()
-
     def wake(self) -> None:
         self._woken.set()
-        self._consumer.wake()
-
-    def close(self) -> None:
-        self._consumer.close()
+        super().wake()
 
     def _freeze(self) -> None:
         until = time.monotonic() + LONGEST_FREEZE

@@ -4,13 +4,14 @@ Transactions are counted when they end: what was sent in an aborted one was neve
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
 from common.errors import Fenced, Unavailable
-from common.eventlog import Batch, Consumer, EventLog, Position, Reader, Record, Topic, Transaction
+from common.eventlog import Batch, Consumer, EventLog, Position, Record, Transaction
+from common.eventlog.around import ConsumerAround, LogAround
 from common.telemetry import metrics
 from common.telemetry.lag import Lag
 
@@ -18,45 +19,24 @@ OUTCOMES = ("committed", "aborted", "fenced", "unknown")
 NOTHING = "Nothing"  # the type of a history record without events
 
 
-class MeteredLog:
+class MeteredLog(LogAround):
     """An event log; `events` and `dead_letters` are topics of the service that writes here."""
 
     def __init__(self, log: EventLog, events: str, dead_letters: str) -> None:
-        self._log = log
+        super().__init__(log)
         self._events = events
         self._dead_letters = dead_letters
         self._appends = {ok: metrics.LOG_APPENDS.labels("written" if ok else "failed") for ok in (True, False)}
 
     def append(self, records: Sequence[Record]) -> "Future[Sequence[Position]]":
         begun = time.perf_counter()
-        written = self._log.append(records)
+        written = super().append(records)
         written.add_done_callback(lambda done: self._appended(done, begun))
         return written
 
     def consumer(self, topic: str, *, group: str, member: str) -> Consumer:
-        consumer = self._log.consumer(topic, group=group, member=member)
+        consumer = super().consumer(topic, group=group, member=member)
         return MeteredConsumer(consumer, self._events, self._dead_letters)
-
-    def create(self, topics: Sequence[Topic]) -> None:
-        self._log.create(topics)
-
-    def topics(self) -> Mapping[str, Topic]:
-        return self._log.topics()
-
-    def reader(self, positions: Mapping[tuple[str, int], int]) -> Reader:
-        return self._log.reader(positions)
-
-    def start_offsets(self, topic: str) -> Mapping[int, int]:
-        return self._log.start_offsets(topic)
-
-    def end_offsets(self, topic: str) -> Mapping[int, int]:
-        return self._log.end_offsets(topic)
-
-    def committed(self, topic: str, *, group: str) -> Mapping[int, int]:
-        return self._log.committed(topic, group=group)
-
-    def close(self) -> None:
-        self._log.close()
 
     def _appended(self, done: "Future[Sequence[Position]]", begun: float) -> None:
         ok = not done.cancelled() and done.exception() is None
@@ -65,11 +45,11 @@ class MeteredLog:
             metrics.LOG_APPEND_SECONDS.observe(time.perf_counter() - begun)
 
 
-class MeteredConsumer:
+class MeteredConsumer(ConsumerAround):
     """Its lag counts what is committed, not what was merely read."""
 
     def __init__(self, consumer: Consumer, events: str, dead_letters: str) -> None:
-        self._consumer = consumer
+        super().__init__(consumer)
         self._events = events
         self._dead_letters = dead_letters
         self._lag = Lag()
@@ -81,24 +61,15 @@ class MeteredConsumer:
         metrics.LAG_SECONDS.labels("processor").set_function(self._lag.seconds)
 
     def poll(self, timeout: float, limit: int = 200) -> Batch:
-        batch = self._consumer.poll(timeout, limit)
+        batch = super().poll(timeout, limit)
         if limit:
             self._batch = batch
             if not (batch.records or batch.gained or batch.lost):
                 self._lag.idle()
         return batch
 
-    def seek(self, partition: int, offset: int) -> None:
-        self._consumer.seek(partition, offset)
-
     def transaction(self) -> Transaction:
-        return MeteredTransaction(self._consumer.transaction(), self)
-
-    def wake(self) -> None:
-        self._consumer.wake()
-
-    def close(self) -> None:
-        self._consumer.close()
+        return MeteredTransaction(super().transaction(), self)
 
     def committed(self, sent: Sequence[Record], seconds: float) -> None:
         self._lag.done(self._batch.records)
