@@ -1,10 +1,12 @@
 """What the gateway lets through, to whom, and what comes back: real HTTP in front of and behind it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from starlette.responses import Response
 
 from common.security import audit, policy
@@ -19,6 +21,18 @@ KEY = {"Idempotency-Key": "k1"}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def shared() -> AsyncIterator[Edge]:
+    async with edge() as it:
+        yield it
+
+
+@pytest.fixture
+def gateway(shared: Edge) -> Edge:
+    shared.service.forget()
+    return shared
 
 
 def path_of(route: Route) -> str:
