@@ -118,3 +118,15 @@ class System(Target):
         run = runfile.read(Folder.at(self.data))
         assert run is not None, "nothing was started"
         return {it.name: it for it in run.services if it.process is not None}
+
+
+@contextmanager
+def lawful(system: System) -> Iterator[System]:
+    """It runs; afterwards all laws hold, or this fails; whatever happens it is stopped."""
+    system.up()
+    try:
+        yield system
+        code, report = system.verify()
+        assert code == 0, json.dumps(report, indent=1)
+    finally:
+        system.down()

@@ -1,7 +1,6 @@
 """`orderly up --engine kafka --secure`: our Kafka and Redis let in only whom they know, and let them do only what they need."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -9,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import redis
-from system import System, orderly
+from system import System, lawful, orderly
 
 from common import engine, redis_url, settings, topology
 from common.engine.kafka import connection_of
@@ -30,14 +29,8 @@ SERVICE, OTHER = topology.ORDER, topology.PAYMENT
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    found = System(tmp_path_factory.mktemp("data"), ("--secure",), engine="kafka")
-    found.up()
-    try:
+    with lawful(System(tmp_path_factory.mktemp("data"), ("--secure",), engine="kafka")) as found:
         yield found
-        code, report = found.verify()
-        assert code == 0, json.dumps(report, indent=1)
-    finally:
-        found.down()
 
 
 def told(system: System, user: str) -> dict[str, str]:

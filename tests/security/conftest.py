@@ -1,13 +1,12 @@
 """Certificates for each test, and one running platform."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import uvloop
-from system import System
+from system import System, lawful
 
 from common.testing.certificates import Certificates
 
@@ -15,14 +14,8 @@ from common.testing.certificates import Certificates
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A running platform, shared by all that send it what they should not. The laws hold afterwards."""
-    found = System(tmp_path_factory.mktemp("data"))
-    found.up()
-    try:
+    with lawful(System(tmp_path_factory.mktemp("data"))) as found:
         yield found
-        code, report = found.verify()
-        assert code == 0, json.dumps(report, indent=1)
-    finally:
-        found.down()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from system import System
+from system import System, lawful
 
 from deploy.observability import jaeger_server
 from deploy.observability.jaeger_server import Jaeger
@@ -33,11 +33,5 @@ def system(
         for name, value in {**TOLD, "OTEL_EXPORTER_OTLP_ENDPOINT": jaeger.otlp}.items():
             patch.setenv(name, value)
         assert "OTEL_TRACES_SAMPLER" not in os.environ
-        found = System(data, scale={"order.processor": 2}, engine=request.param)
-        found.up()
-        try:
+        with lawful(System(data, scale={"order.processor": 2}, engine=request.param)) as found:
             yield found
-            code, report = found.verify()
-            assert code == 0, report
-        finally:
-            found.down()
