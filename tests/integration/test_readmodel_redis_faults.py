@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from common import replay, topology
-from common.clock import Clock, Millis, system_clock
+from common import topology
 from common.codec import HistoryFrame
 from common.contracts.order import OrderConfirmed
 from common.errors import Unavailable
@@ -231,45 +230,6 @@ def test_two_projectors_at_once_change_nothing_about_the_result(world: World) ->
 
 def same(one: ReadModel, other: ReadModel) -> bool:
     return sorted(one.documents()) == sorted(other.documents()) and one.positions() == other.positions()
-
-
-async def test_a_replay_compares_and_switches_while_the_projector_works(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    engine, before = RedisEngine(world), world.generations.current()
-    assert await asyncio.to_thread(replay.run, topology.ORDER, Counts(), engine, switch=False) == 0
-    assert world.generations.names() == [before]
-    world.models[0].apply([Document("ghost", 1, b"")], [], {})
-    world.happens()
-    running = asyncio.create_task(asyncio.to_thread(replay.run, topology.ORDER, Counts(), engine, switch=True))
-    while not running.done():
-        assert await world.shown() in (None, 3, 4)
-        await asyncio.to_thread(world.step)
-    assert await running == 1
-    assert "only in the live one: ghost" in capsys.readouterr().out
-    await world.comes(4)
-    assert await world.shown() == 4
-    assert await world.view.get("ghost") is None
-    assert [before] != world.generations.names() == [world.generations.current()]
-
-
-class RedisEngine:
-    """The log of a world in memory, its read models in Redis."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def open_log(self, *, clock: Clock = system_clock, lease: Millis = 5_000, housekeeping: bool = False) -> MemoryLog:
-        return self._world.log
-
-    def generations(self, service: str) -> RedisGenerations:
-        return RedisGenerations(self._world.url, service)
-
-    def open_read_model(self, service: str, bell: Bell, *, generation: str | None = None) -> RedisReadModel:
-        return RedisReadModel(self._world.url, service, bell, generation=generation)
-
-    def open_view(self, service: str, bell: Bell) -> RedisView:
-        return RedisView(self._world.url, service, bell)
 
 
 async def test_of_two_that_build_anew_the_first_to_be_done_is_served(server: RedisServer, world: World) -> None:

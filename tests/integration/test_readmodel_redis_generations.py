@@ -45,7 +45,7 @@ async def test_one_that_is_built_beside_is_not_seen_before_the_switch(world: Wor
     assert world.generations.names() == [world.old, world.new]
 
     before = world.live.generation
-    world.generations.switch(world.new)
+    assert world.generations.switch(world.new)
     assert world.generations.current() == world.new
     assert await world.view.get("a") == Document("a", 2, b"new")
     assert await world.view.list("list") == [Entry("list", "1", b"new")]
@@ -56,11 +56,13 @@ async def test_one_that_is_built_beside_is_not_seen_before_the_switch(world: Wor
     assert await world.view.get("a") == Document("a", 3, b"live")
 
 
-async def test_one_that_is_behind_answers_only_when_it_has_caught_up(world: World) -> None:
+async def test_one_that_is_behind_is_refused_or_answers_only_when_it_has_caught_up(world: World) -> None:
     world.fresh.apply([Document("a", 1, b"old")], [], {"events/0": 1})
     world.live.apply([Document("a", 2, b"newer")], [], {"events/0": 2})
+    assert not world.generations.switch(world.new)
+    assert world.generations.current() == world.old
     assert await world.view.get("a") == Document("a", 2, b"newer")
-    world.generations.switch(world.new)
+    assert world.generations.switch(world.new, behind=True)
     with pytest.raises(Unavailable, match="catching up"):
         await world.view.get("a")
     with pytest.raises(Unavailable, match="is gone"):

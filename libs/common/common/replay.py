@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from common.engine import Engine
 from common.eventlog import EventLog
 from common.projector import Projection, Projector
-from common.readmodel import Bell, ReadModel
+from common.readmodel import Bell, Generations, ReadModel
 from common.readmodel.memory import MemoryReadModel
 
 BATCH = 500
@@ -82,25 +82,22 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
         yield keys[start : start + BATCH]
 
 
-def run(service: str, projection: Projection, engine: Engine, *, switch: bool) -> int:
+def run(service: str, projection: Projection, engine: Engine, *, switch: bool, patience: float = PATIENCE) -> int:
     """The command: 0 when the rebuilt model is the same as the live one, 1 when it differs. Tells its progress on stdout."""
     generations = engine.generations(service)
     served, name = generations.current(), generations.new()
     try:
-        found = _rebuild_and_compare(service, projection, engine, served, name, switch=switch)
+        found = _rebuilt(service, projection, engine, served, name, switch, patience)
     except BaseException:
         generations.drop(name)
         raise
-    if switch:
-        generations.switch(name)
-        _say(f"{service}: the rebuilt one is served now")
     if former := served if switch else name:
         generations.drop(former)
     return 1 if found else 0
 
 
-def _rebuild_and_compare(
-    service: str, projection: Projection, engine: Engine, served: str | None, name: str, *, switch: bool
+def _rebuilt(
+    service: str, projection: Projection, engine: Engine, served: str | None, name: str, switch: bool, patience: float
 ) -> Difference:
     with ExitStack() as opened:
         log = opened.enter_context(closing(engine.open_log()))
@@ -111,15 +108,23 @@ def _rebuild_and_compare(
         started = time.monotonic()
         projector = rebuild(service, projection, log, fresh, _Progress(service))
         _say(f"{service}: rebuilt as generation {name} in {time.monotonic() - started:.1f} s")
-        found = compare(live, fresh, lambda: projector.step(0.1, BATCH))
+        found = compare(live, fresh, lambda: projector.step(0.1, BATCH), patience)
         _tell("only in the live one", found.superfluous)
         _tell("missing in the live one", found.missing)
         _tell("different at the same version", found.different)
         _say(f"{service}: {found.compared} documents compared, " + ("they differ" if found else "all are the same"))
-        while switch and projector.step(0.0, BATCH):
-            pass  # so that it is as new as the one it replaces
+        if switch:
+            _switch(engine.generations(service), name, lambda: projector.step(0.1, BATCH), patience)
+            _say(f"{service}: the rebuilt one is served now")
         projector.close()
         return found
+
+
+def _switch(generations: Generations, name: str, catch_up: Callable[[], object], within: float) -> None:
+    """To one that is as new as the one it replaces, so that nobody notices; after `within` seconds as it is."""
+    until = time.monotonic() + within
+    while not generations.switch(name, behind=time.monotonic() > until):
+        catch_up()
 
 
 class _Progress:

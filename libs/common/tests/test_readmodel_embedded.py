@@ -134,7 +134,7 @@ async def test_a_generation_is_built_beside_the_served_one_and_switched_to(
     assert model.generation == old
     beside.close()
 
-    generations.switch(new)
+    assert generations.switch(new)
     assert generations.current() == new
     assert eventually(lambda: model.generation, lambda name: name == new, within=2) == new
     assert model.positions() == {"events/0": 2}
@@ -148,6 +148,28 @@ async def test_a_generation_is_built_beside_the_served_one_and_switched_to(
         generations.drop(new)
     with pytest.raises(OrderlyError, match="no such generation"):
         generations.switch(old)
+
+
+async def test_one_that_is_behind_is_refused_and_nobody_writes_to_one_that_was_replaced(
+    directory: Path, model: EmbeddedReadModel
+) -> None:
+    model.apply([Document("a", 1, b"")], [], {"events/0": 1})
+    generations = EmbeddedGenerations(directory)
+    old, new = model.generation, generations.new()
+    beside = EmbeddedReadModel(directory, Bell(), generation=new)
+    assert not generations.switch(new)
+    assert generations.current() == old
+    beside.apply([Document("a", 1, b"")], [], {"events/0": 1})
+    assert generations.switch(new)
+    with pytest.raises(Unavailable, match="not served any more"):
+        model.apply([Document("a", 2, b"late")], [], {"events/0": 2})
+    assert beside.positions() == {"events/0": 1}
+    assert model.generation == new
+    beside.close()
+
+    lost = generations.new()
+    EmbeddedReadModel(directory, Bell(), generation=lost).close()
+    assert generations.switch(lost, behind=True)
 
 
 async def test_a_deleted_model_starts_anew_under_a_new_name(directory: Path, model: EmbeddedReadModel) -> None:

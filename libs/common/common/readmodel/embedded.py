@@ -25,7 +25,6 @@ from common.readmodel.store import Damaged
 
 _GET_MANY = "SELECT key, version, body FROM documents WHERE key IN (SELECT value FROM json_each(?))"
 _NEXT = "SELECT key, version, body FROM documents WHERE key > ? ORDER BY key LIMIT 1000"
-_POSITIONS = "SELECT name, position FROM positions"
 _PUT = (
     "INSERT INTO documents(key, version, body) VALUES (?, ?, ?) ON CONFLICT(key)"
     " DO UPDATE SET version=excluded.version, body=excluded.body WHERE excluded.version > version"
@@ -85,6 +84,7 @@ class EmbeddedReadModel:
         with self._condemning():
             sql.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_replaced()
                 sql.executemany(_PUT, documents)
                 sql.executemany(_ENTER, entries)
                 sql.executemany(_ADVANCE, positions.items())
@@ -97,7 +97,7 @@ class EmbeddedReadModel:
 
     def positions(self) -> Mapping[str, int]:
         with self._condemning():
-            return dict(self._connection.execute(_POSITIONS).fetchall())
+            return dict(self._connection.execute(store.POSITIONS).fetchall())
 
     def serve(self) -> None:
         if self._building and self._generations.current() is None:
@@ -116,6 +116,12 @@ class EmbeddedReadModel:
         return served == self._name or (
             served is None and self._building and self._generations.path(self._name).exists()
         )
+
+    def _refuse_replaced(self) -> None:
+        """What is written after the switch would be missing in the generation that is served. The switch holds this file."""
+        if self._pinned is None and self._generations.current() not in (None, self._name):
+            self._generations.forget()
+            raise Unavailable(f"generation {self._name} of the read model is not served any more; another one is")
 
     def _open(self) -> tuple[str, sqlite3.Connection]:
         generations = self._generations
@@ -170,7 +176,7 @@ class EmbeddedView:
         return [Entry._make(row) for row in self._ask(query, (name, after, limit) if after else (name, limit))]
 
     async def positions(self) -> Mapping[str, int]:
-        return dict(self._ask(_POSITIONS, ()))
+        return dict(self._ask(store.POSITIONS, ()))
 
     async def changed(self, name: str, within: float) -> None:
         within = min(within, LOST_RING)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from common.errors import OrderlyError
+from common.readmodel import store
 
 _RECENT = 0.5  # seconds
 
@@ -43,16 +44,31 @@ class EmbeddedGenerations:
             self._seen, self._seen_at = self.current(), now
         return self._seen
 
+    def forget(self) -> None:
+        """Let the next `recent` look again."""
+        self._seen = None
+
     def new(self) -> str:
         """A name that never was. A read model opened under it makes the file."""
         self._directory.mkdir(parents=True, exist_ok=True)
         last = max((int(number) for name in self.names() if (number := name.partition("-")[0]).isdecimal()), default=0)
         return f"{last + 1:04d}-{secrets.token_hex(4)}"
 
-    def switch(self, name: str) -> None:
-        """Serve this generation from now on. The live projector and the views follow within a second."""
+    def switch(self, name: str, *, behind: bool = False) -> bool:
+        """Nobody writes to the served one meanwhile, and nobody does after it: see `EmbeddedReadModel.apply`."""
         if not self.path(name).exists():
             raise OrderlyError(f"{self.path(name)}: no such generation; there are {', '.join(self.names()) or 'none'}")
+        served = self.current()
+        if behind or served in (None, name):
+            self._point(name)
+            return True
+        with store.held(self.path(served)) as before, store.held(self.path(name)) as after:
+            if any(after.get(place, 0) < position for place, position in before.items()):
+                return False
+            self._point(name)
+            return True
+
+    def _point(self, name: str) -> None:
         fresh = self._pointer.with_name("CURRENT.new")
         with fresh.open("w") as file:
             file.write(name + "\n")

@@ -74,8 +74,10 @@ class Generations(Protocol):
         """Begin one, and return its name: one that never was, to open a read model under."""
         ...
 
-    def switch(self, name: str) -> None:
-        """Serve this one from now on. The live projector and the views follow within a second."""
+    def switch(self, name: str, *, behind: bool = False) -> bool:
+        """Serve this one from now on; the live projector and the views follow within a second. One that has folded less than
+        the served one is refused with False, and nothing changes: else answers would go back, or stop. With `behind` it is
+        taken all the same, for a served one that no fold can reach, because it is damaged."""
         ...
 
     def condemn(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """The file of one generation: its tables, its settings, and what an error of SQLite means for it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS entries(
 CREATE TABLE IF NOT EXISTS positions(name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
 COMMIT;
 """
+
+POSITIONS = "SELECT name, position FROM positions"
 
 
 class Damaged(Unavailable):
@@ -59,6 +61,18 @@ def attach(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def held(path: Path) -> Iterator[Mapping[str, int]]:
+    """Its positions; nobody writes to it meanwhile."""
+    with explained(path):
+        connection = _connect(path, "rw")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield dict(connection.execute(POSITIONS).fetchall())
+        finally:
+            connection.close()
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

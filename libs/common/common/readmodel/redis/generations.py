@@ -46,10 +46,13 @@ class RedisGenerations:
         )
         return name
 
-    def switch(self, name: str) -> None:
+    def switch(self, name: str, *, behind: bool = False) -> bool:
+        """One that is taken though it is behind answers nothing until a projector has caught up."""
         space = self._space
-        if not self._server.run("switch", [space.current], space.prefix, STATE, name, BUILDING):
+        outcome = self._server.run("switch", [space.current], space.prefix, STATE, name, BUILDING, int(behind))
+        if outcome == b"unknown":
             raise OrderlyError(f"{name}: no such generation; there are {', '.join(self.names()) or 'none'}")
+        return bool(outcome == b"served")
 
     def condemn(self, name: str) -> None:
         self._server.ask("HDEL", self._space.of(name).documents, STATE)
