@@ -14,7 +14,9 @@ SERVERS = {
 }
 
 
-def alarm(card: Card) -> str:
-    """Its alert. Raises KeyError for a fault that nobody would hear of."""
+def alarm(card: Card, brokers: int) -> str:
+    """Its alert, where there are so many brokers. Raises KeyError for a fault that nobody would hear of."""
+    if card.place == "brokers" and brokers > 1:
+        return "OrderlyLogCopiesMissing"
     of_place = SERVERS.get((card.kind, card.place))
     return of_place or PROCESS[card.kind]

@@ -252,7 +252,9 @@ def test_one_of_three_brokers_may_die(three: Brokers) -> None:
         eventually(lambda until=until: copy() > until, within=60)  # type: ignore[misc]
         three.kill(victim)
         eventually(lambda until=until: copy() > until + 20, within=60)  # type: ignore[misc]
+        eventually(log.copies_missing, within=60)
         three.restart(victim)
+        eventually(log.copies_missing, lambda missing: missing == 0, within=60)
     everything = {text for partition in range(6) for text in values(log, source.name, partition)}
     assert everything >= acknowledged
     eventually(lambda: (copy(), {*values(log, target.name)})[1], lambda copied: copied >= everything, within=60)

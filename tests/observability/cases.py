@@ -65,6 +65,7 @@ ALERTS: Mapping[str, Case] = {
             f'orderly_processor_inputs_total{{{ORDER},effect="changed"}}': "0+60x40",
         },
     ),
+    "OrderlyLogCopiesMissing": _gauge('orderly_log_copies_missing{job="auditor"}', "40", "0"),
     "OrderlyLogDegraded": _gauge(f"orderly_log_degraded{{{ORDER}}}", "1", "0"),
     "OrderlyDown": _gauge(f"up{{{ORDER}}}", "0", "1"),
     "OrderlyRestarted": _counter(f"process_start_time_seconds{{{ORDER}}}", rises="100x8 700x30", rests="100x40"),

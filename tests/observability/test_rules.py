@@ -90,7 +90,7 @@ def test_no_runbook_is_for_an_alert_that_there_is_not() -> None:
 
 def test_every_fault_of_the_suite_has_an_alert() -> None:
     for setting in (Setting(), Setting("kafka"), Setting("kafka", brokers=3, scale=SCALED)):
-        assert {alarm(card) for card in cards(setting)} <= set(ALERTS)
+        assert {alarm(card, setting.brokers) for card in cards(setting)} <= set(ALERTS)
 
 
 def test_the_rules_in_the_chart_are_plain_yaml() -> None:

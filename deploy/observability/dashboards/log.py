@@ -44,6 +44,13 @@ BOARD = Board(
             bad=1,
         ),
         number(
+            "Copies missing",
+            "Copies of Kafka's partitions that are behind or away, as the last audit found. 0 where each has one copy.",
+            "short",
+            "max(orderly_log_copies_missing)",
+            bad=1,
+        ),
+        number(
             "Partitions owned",
             "Partitions of command topics that some process owns; there are 12 for each of three services.",
             "short",

@@ -115,6 +115,14 @@ def groups(scale: float = 1.0) -> Sequence[Group]:
                     "duplicates",
                 ),
                 alert(
+                    "LogCopiesMissing",
+                    "max(orderly_log_copies_missing) > 0",
+                    "ticket",
+                    "{{ $value }} copies of Kafka's partitions are behind or away: the next broker that is lost stops the log.",
+                    "log-copies-missing",
+                    5 * MINUTE,
+                ),
+                alert(
                     "LogDegraded",
                     "max by (job) (orderly_log_degraded) > 0",
                     "ticket",

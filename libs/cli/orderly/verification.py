@@ -21,6 +21,7 @@ from common.decider import Behaviour
 from common.errors import LogError
 from common.eventlog import EventLog
 from common.readmodel import Bell
+from common.telemetry import metrics
 from common.topology import PROCESSING_SERVICES, PROVIDER
 from laws import JournalEntry, OperationRow, Verdict, by_payment, check_all, gather, overall, read_journal
 from laws.history import Documents, Dump
@@ -60,6 +61,7 @@ def check(folder: Folder, log: EventLog) -> list[Verdict]:
                 ledger=by_payment(_ledger(folder)),
                 journals=journals,
             )
+            metrics.LOG_COPIES_MISSING.set(log.copies_missing())
             return check_all(history)
         except (LogError, ValueError) as error:
             raise Failure(f"cannot verify: {error}", code=NOT_RUNNING) from None

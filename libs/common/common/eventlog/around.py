@@ -34,6 +34,9 @@ class LogAround:
     def committed(self, topic: str, *, group: str) -> Mapping[int, int]:
         return self._log.committed(topic, group=group)
 
+    def copies_missing(self) -> int:
+        return self._log.copies_missing()
+
     def close(self) -> None:
         self._log.close()
 

@@ -183,6 +183,11 @@ class EventLog(Protocol):
         """The group's next offset to consume, by partition; absent where it never committed."""
         ...
 
+    def copies_missing(self) -> int:
+        """How many copies of partitions are behind or away, of those that there should be. 0: as much may be lost as was
+        promised; an engine that keeps no copies has none missing."""
+        ...
+
     def close(self) -> None:
         """Finish appends in flight, then let go of everything."""
         ...

@@ -86,6 +86,9 @@ LOG_DEGRADED = Gauge(
     "orderly_log_degraded",
     "1: Kafka's transactions share epochs, by ORDERLY_KAFKA_DEGRADED; a delayed request may tear one.",
 )
+LOG_COPIES_MISSING = Gauge(
+    "orderly_log_copies_missing", "Copies of Kafka's partitions that are behind or away, as the last audit found."
+)
 INPUTS = Counter(
     "orderly_processor_inputs", "Inputs that a processor has committed: changed something, or nothing.", ["effect"]
 )

@@ -107,6 +107,9 @@ class EmbeddedLog:
                 ).fetchall()
             )
 
+    def copies_missing(self) -> int:
+        return 0
+
     def housekeeping(self, now: Instant, *, eager: bool = False) -> None:
         """Compaction and retention as of `now`: one pass, in this thread. Eager: even where it is hardly worth it."""
         database = self._open()

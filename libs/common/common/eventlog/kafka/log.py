@@ -23,7 +23,7 @@ from common.eventlog.kafka.consumer import KafkaConsumer
 from common.eventlog.kafka.features import bumps_epochs
 from common.eventlog.kafka.membership import Membership, set_lease
 from common.eventlog.kafka.reader import KafkaReader
-from common.eventlog.kafka.topics import Catalog
+from common.eventlog.kafka.topics import Catalog, copies_missing
 from common.eventlog.kafka.transactions import TIMEOUT, Transactions
 from common.eventlog.kafka.wire import REQUEST_TIMEOUT, Place, Wire
 from common.eventlog.port import Position, Record, Topic
@@ -117,6 +117,10 @@ class KafkaLog:
             return None if moving else found
 
         return self._settled(look, f"group {group}")
+
+    def copies_missing(self) -> int:
+        """Of the topics that this connection may see, Kafka's own included."""
+        return self._ask(lambda: copies_missing(self._wire))
 
     def close(self) -> None:
         self._appender.close()

@@ -138,6 +138,12 @@ class Catalog:
         return record.topic, partition
 
 
+async def copies_missing(wire: Wire) -> int:
+    """Replicas that are not in sync, by the controller's word."""
+    partitions = [partition for topic in await wire.describe(None) for partition in topic.partitions]
+    return sum(len(each.replica_nodes) - len(each.isr_nodes) for each in partitions)
+
+
 async def _configs(wire: Wire, names: Sequence[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}

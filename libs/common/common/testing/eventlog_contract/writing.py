@@ -89,6 +89,7 @@ class WritingLaws(Laws):
         world.log.create([fresh])
         assert world.values(fresh.name) == ["v"]
         assert world.log.topics()[fresh.name] == fresh
+        assert world.log.copies_missing() == 0
 
     def test_a_topic_cannot_be_created_with_other_settings(self, world: World) -> None:
         name = f"{world.topic()}-2"
