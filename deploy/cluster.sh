@@ -2,6 +2,7 @@
 # The platform on a Kubernetes cluster: build its image, bring that there, install the chart, test it, remove all of it.
 #
 #     deploy/cluster.sh image                  build; prints the image's size
+#     deploy/cluster.sh bring                  build, load, and print the image's tag: one to upgrade to
 #     deploy/cluster.sh up [HELM ARGUMENTS]    build, load, install or upgrade, and wait until all is ready
 #     deploy/cluster.sh test                   place an order and check the laws, in the cluster
 #     deploy/cluster.sh down                   remove the release and its namespace, data and keys included
@@ -65,16 +66,22 @@ load() { # TAG
     esac
 }
 
-up() {
-    local tag values=$chart/values.yaml began=$SECONDS
-    [ "$profile" = small ] || values=$chart/values-$profile.yaml
-    [ -f "$values" ] || give_up "there is no profile $profile"
+bring() { # leaves it in $tag
     tag=$(image)
     load "$tag"
+}
+
+up() {
+    local tag='' values=$chart/values-$profile.yaml began=$SECONDS
+    if [ "$profile" != small ]; then # which the chart is without any: what is said here stays said when its defaults change
+        [ -f "$values" ] || give_up "there is no profile $profile"
+        set -- --values "$values" "$@"
+    fi
+    bring
     kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace" >&2
     kubectl label --overwrite namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
     say "installing $release ($profile) in namespace $namespace, until all is ready"
-    helm upgrade --install "$release" "$chart" --namespace "$namespace" --values "$values" \
+    helm upgrade --install "$release" "$chart" --namespace "$namespace" \
         --set-string image.repository="$repository" --set-string image.tag="$tag" --wait --timeout 10m "$@" ||
         { kubectl get pods --namespace "$namespace" >&2; give_up "it is not ready: kubectl logs and describe tell why"; }
     say "ready after $((SECONDS - began)) s"
@@ -84,11 +91,15 @@ verb=${1:-help}
 [ $# -eq 0 ] || shift
 case $verb in
 image) image >/dev/null ;;
+bring)
+    bring
+    echo "$tag"
+    ;;
 up) up "$@" ;;
 test) helm test "$release" --namespace "$namespace" --logs --timeout 5m "$@" ;;
 down)
     helm uninstall "$release" --namespace "$namespace" --ignore-not-found --wait --timeout 3m
     kubectl delete namespace "$namespace" --ignore-not-found --timeout 3m
     ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0" ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0" ;;
 esac

@@ -69,7 +69,7 @@ class Site:
 
     def upgrade(self) -> None:
         tag = ["--set-string", f"image.tag={self.next_tag}"] if self.next_tag else []
-        self._helm("upgrade", str(CHART), "--reuse-values", "--set-string", f"{VERSION}=next", *tag)
+        self._helm("upgrade", str(CHART), "--reset-then-reuse-values", "--set-string", f"{VERSION}=next", *tag)
 
     def roll_back(self) -> None:
         self._helm("rollback")

@@ -47,9 +47,10 @@ class Installed:
         return done.stdout.decode()
 
     def helm(self, *words: str) -> None:
-        """Raises CalledProcessError."""
+        """Raises AssertionError with what it said."""
         command = ["helm", "--namespace", self.namespace, *words]
-        subprocess.run(command, capture_output=True, timeout=2 * WITHIN, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=2 * WITHIN, check=False)
+        assert done.returncode == 0, f"helm {words[0]}: {done.stderr.strip()}"
 
     def pods(self, component: str) -> list[dict[str, Any]]:
         chosen = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}"

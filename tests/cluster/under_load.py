@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="orders per second (default %(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of what customers want (default: the time)")
     parser.add_argument("--only", default="", help="only what has one of these words in its name: kill,redis")
+    parser.add_argument("--times", type=int, default=1, help="how often all of it is done (default %(default)s)")
     parser.add_argument("--next-tag", default="", help="the image's tag to upgrade to (default: the same again)")
     given = parser.parse_args()
     installed, url = Installed.named(), os.environ.get("ORDERLY_URL", "")
@@ -66,7 +67,7 @@ def main() -> int:
         for it in Site(installed, given.next_tag).disruptions()
         if not words or any(word in str(it.fault) for word in words)
     ]
-    outcome = asyncio.run(run(installed, url, chosen, given.rate, given.seed))
+    outcome = asyncio.run(run(installed, url, chosen * given.times, given.rate, given.seed))
     print(f"\n{outcome}")
     return 1 if outcome.wrong else 0
 

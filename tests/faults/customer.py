@@ -32,6 +32,9 @@ class Answer:
     body: dict[str, Any]
     headers: Mapping[str, str]
 
+    def __str__(self) -> str:
+        return f"{self.status} {self.kind}: {self.body.get('detail', '')}"
+
     @property
     def kind(self) -> str:
         """Of a problem (RFC 9457): the end of its type."""
@@ -139,7 +142,7 @@ class _Life:
                 return answer
             if answer is not None and answer.status not in NOT_NOW:
                 raise Surprise(f"{method} {path}: {answer.status} {answer.body}")
-            self.told.errors.append((time.monotonic(), f"{answer.status} {answer.kind}" if answer else "no answer"))
+            self.told.errors.append((time.monotonic(), str(answer or "no answer")))
             await asyncio.sleep(max(pause, answer.retry_after if answer else 0.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 

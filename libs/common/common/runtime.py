@@ -1,12 +1,12 @@
 """Runs one service process: its loops in threads, its API and probes on one event loop, and a drain that loses nothing.
 
-On SIGTERM or SIGINT, or when the parent that passed us a pipe is gone: not ready, and not registered any more → finish
-requests in flight → finish and commit the batch in work → leave the groups → close the log → exit 0. A second signal changes
-nothing; kill -9 is safe too.
+On SIGTERM or SIGINT, or when the parent that passed us a pipe is gone: not ready, and not registered any more → serve for
+`leave_seconds` while callers turn to others, each answer ending its connection → close idle connections, finish requests in
+flight → finish and commit the batch in work → leave the groups → close the log → exit 0. A second signal changes nothing;
+kill -9 is safe too.
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 import resource
@@ -15,18 +15,17 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-import uvicorn
 
 from common import health as probes
-from common import http_guard
 from common.errors import Fenced, Unavailable
 from common.health import Health, Pulse
 from common.security.credentials import Credentials
+from common.server import Server, socket_of
 from common.settings import Listening
 from common.telemetry import metrics
 from common.telemetry.http_spans import TracedServer
@@ -125,22 +124,6 @@ class Process:
     questions: Sequence[Question] = ()  # what the metrics want to know of a log, asked now and then
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None) -> None:
-        super().__init__(config)
-        self._context = context
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        listening = [http_guard.listen(self.config, self.server_state, it, self._context) for it in sockets or ()]
-        self.servers = list(await asyncio.gather(*listening))
-        self.started = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the runtime's, not the server's."""
-        yield
-
-
 def run(process: Process, listening: Listening) -> None:
     """Run until told to stop. Returns after a complete drain."""
     _allow_many_connections()
@@ -197,11 +180,11 @@ async def _serve(process: Process, listening: Listening) -> None:
     await process.credentials.watch()
     for begin in process.background:
         await begin()
-    admin = _server(probes.application(process.health), 1.0, None)
-    servers = [(admin, _socket(listening.admin_fd, listening.host, listening.admin_port))]
+    admin = Server(probes.application(process.health), 1.0, None)
+    servers = [(admin, socket_of(listening.admin_fd, listening.host, listening.admin_port))]
     if process.api is not None:
-        api = _server(process.api, listening.drain_seconds, process.context)
-        servers.append((api, _socket(listening.api_fd, listening.host, listening.port)))
+        api = Server(process.api, listening.drain_seconds, process.context)
+        servers.append((api, socket_of(listening.api_fd, listening.host, listening.port)))
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers]
     _log.info("started", role=listening.role, pid=os.getpid())
     registration = _registration(process, listening, servers)
@@ -215,6 +198,7 @@ async def _serve(process: Process, listening: Listening) -> None:
         loop.remove_reader(listening.parent_fd)
     if registration is not None:
         await registration.leave()
+    await _leave(servers[1:], listening.leave_seconds)
     await vitals.stop()
     await _drain(process, servers, serving)
     stopping.cancel()
@@ -233,7 +217,7 @@ def _burden(process: Process, switches: "Switches") -> None:
 
 
 def _registration(
-    process: Process, listening: Listening, servers: Sequence[tuple[uvicorn.Server, socket.socket]]
+    process: Process, listening: Listening, servers: Sequence[tuple[Server, socket.socket]]
 ) -> "Registration | None":
     """An API says where it is, when there is somebody to tell. A restart at the same address is the same instance."""
     if listening.registry_url is None or process.api is None:
@@ -252,8 +236,15 @@ def _registration(
     return Registration(listening.registry_url, process.name, instance, endpoint, process.credentials)
 
 
+async def _leave(servers: Sequence[tuple[Server, socket.socket]], seconds: float) -> None:
+    for server, _ in servers:
+        server.leave()
+    if servers:
+        await asyncio.sleep(seconds)
+
+
 async def _drain(
-    process: Process, servers: Sequence[tuple[uvicorn.Server, socket.socket]], serving: Sequence[asyncio.Task[None]]
+    process: Process, servers: Sequence[tuple[Server, socket.socket]], serving: Sequence[asyncio.Task[None]]
 ) -> None:
     for server, _ in servers[1:]:
         server.should_exit = True
@@ -269,28 +260,3 @@ async def _drain(
     await asyncio.gather(serving[0], return_exceptions=True)
     for let_go in process.close:
         let_go()
-
-
-def _server(app: Any, patience: float, context: ssl.SSLContext | None) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,  # nobody in front of us may say who the caller is
-        timeout_graceful_shutdown=max(1, int(patience)),
-    )
-    return _Server(config, context)
-
-
-def _socket(fd: int | None, host: str, port: int) -> socket.socket:
-    if fd is not None:
-        return socket.socket(fileno=fd)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, port))
-    sock.listen(1024)
-    return sock

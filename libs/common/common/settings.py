@@ -60,6 +60,7 @@ class Listening:
     `faults`: fault switches count (see faults/), those of `faults_file` and, over them, those of the data folder. `zone`: where
     it runs, when that matters for whom it asks. `registry_url`: whom to tell that it is there, at the base URL `advertised`,
     else where it listens. `certificates`: the folder of its own, see common.security.credentials; no service starts without.
+    `leave_seconds`: told to end, it serves for so long, and each answer ends its connection, while its callers turn to others.
     `audit`: the file for what it denies (see common.security.audit). `traces`: the file for its last spans. `metrics`: off is
     for measuring what measuring costs."""
 
@@ -77,6 +78,7 @@ class Listening:
     registry_url: str | None = None
     advertised: str = ""
     log_level: str = "info"
+    leave_seconds: float = 0.0
     drain_seconds: float = 5.0
     faults: bool = False
     faults_file: Path | None = None

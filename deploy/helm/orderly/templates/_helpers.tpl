@@ -205,6 +205,11 @@ What a user of Kafka and of Redis shows them, and whom it trusts, in one volume.
 - { name: servers, mountPath: /servers, readOnly: true }
 {{- end }}
 
+{{/* How long a pod that is to end still serves: (dict "root" $ "spec" SPEC) */}}
+{{- define "orderly.leave-seconds" -}}
+{{ ternary (max 35 .spec.leaveSeconds) .spec.leaveSeconds (eq .root.Values.discovery "headlessDns") }}
+{{- end }}
+
 {{/* What a service is told: (dict "root" $ "workload" WORKLOAD). Its own `settings` go last. */}}
 {{- define "orderly.service-env" -}}
 {{- $root := .root }}{{ $service := .workload.service }}{{ $spec := .workload.spec }}
@@ -215,6 +220,7 @@ ORDERLY_ADMIN_PORT: "9464"
 ORDERLY_ROLE: {{ .workload.role }}
 ORDERLY_DATA: /data
 ORDERLY_CERTIFICATES: /certificates
+ORDERLY_LEAVE_SECONDS: {{ include "orderly.leave-seconds" (dict "root" $root "spec" $spec) | quote }}
 ORDERLY_DRAIN_SECONDS: {{ $spec.drainSeconds | quote }}
 {{- with include "orderly.otlp" $root }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . }}

@@ -18,6 +18,7 @@ from orderly.heartbeat import Question
 from orderly.sockets import LOOPBACK
 
 ROLE = "broker"
+SEGMENT_BYTES = str(4 * 2**20)  # of its own topics: of these a broker that starts reads all that is not compacted
 HEAP = {1: "512m", 3: "256m"}  # for each of so many nodes
 FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
 API_VERSIONS = bytes.fromhex(
@@ -76,10 +77,12 @@ def properties(node: Node, nodes: Sequence[Node], *, durable: bool) -> dict[str,
         "min.insync.replicas": quorum,
         "offsets.topic.replication.factor": replicas,
         "offsets.topic.num.partitions": "4",
+        "offsets.topic.segment.bytes": SEGMENT_BYTES,
         "offsets.retention.minutes": str(2**31 - 1),  # else a platform that rested for a week begins anew
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": quorum,
         "transaction.state.log.num.partitions": "4",
+        "transaction.state.log.segment.bytes": SEGMENT_BYTES,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",  # readers wait for no dead writer longer
         "share.coordinator.state.topic.replication.factor": replicas,
         "share.coordinator.state.topic.min.isr": quorum,

@@ -26,6 +26,7 @@ Node = int | str
 Place = tuple[str, int]  # topic, partition
 
 REQUEST_TIMEOUT = 5.0  # seconds until a broker that does not answer is taken for gone
+CONNECT_WITHIN = 1  # seconds, doubled up to REQUEST_TIMEOUT: an address that was a pod's swallows what is sent there
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.2  # seconds before a request is sent again
 
 GROUP, TRANSACTION = CoordinatorType.GROUP, CoordinatorType.TRANSACTION
@@ -58,6 +59,8 @@ class Wire:
             client_id=name,
             reconnect_backoff_ms=20,
             reconnect_backoff_max_ms=500,
+            socket_connection_setup_timeout_ms=CONNECT_WITHIN * 1000,
+            socket_connection_setup_timeout_max_ms=int(REQUEST_TIMEOUT * 1000),
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             receive_message_max_bytes=2**30,
             **manner,
