@@ -59,7 +59,7 @@ unit: $(DEV) ## Unit and contract tests
 	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster and not chart"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
-	.venv/bin/pytest -m "(kafka or redis) and not process and not faults"
+	.venv/bin/pytest -n 2 --dist loadfile -m "(kafka or redis) and not process and not faults"
 
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
 	.venv/bin/pytest -m simulation

@@ -39,7 +39,7 @@ async def main(troubles: Sequence[str], rate: float, seconds: float) -> None:
     print("| one of three is | guards | before | during | after |\n|---|---|---|---|---|")
     for kind in troubles:
         for name, policy in GUARDS.items():
-            phases = await ordeal(kind, policy, rate, seconds)
+            phases = await ordeal(kind, policy, rate, before=seconds, during=seconds, after=seconds)
             print(f"| {kind} | {name} | {' | '.join(cell(phase) for phase in phases.values())} |", flush=True)
 
 

@@ -1,5 +1,7 @@
 """A test whose needs are not there is skipped, with the way to get them; in continuous integration it fails.
 
+Tests that run side by side have ports of their own for their servers: one that is away finds its own free when it comes back.
+
 What tests start can be interrupted, also where these tests are a job in the background of a shell, which has SIGINT ignored.
 """
 
@@ -12,7 +14,12 @@ import pytest
 from deploy.observability import jaeger_binary, prometheus
 from orderly.backing import java, redis
 from orderly.failure import Failure
+from orderly.sockets import PORTS
 from tests.chart import helm
+
+PORTS_EACH = 1_000
+FIRST_PORT = 15_000 + PORTS_EACH * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 17)
+os.environ[PORTS] = f"{FIRST_PORT}-{FIRST_PORT + PORTS_EACH - 1}"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

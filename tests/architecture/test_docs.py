@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 from orderly.__main__ import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not {".venv", ".venv-tools", "node_modules"} & set(path.parts)
-)
-NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+FOUND = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+NAMES = [
+    str(path) for path in FOUND if not any(it.startswith(".") for it in path.parts)
+]  # others' are in hidden folders
 
 
 def commands(text: str) -> list[str]:

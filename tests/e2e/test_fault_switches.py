@@ -42,8 +42,8 @@ PLAN = [
     ("provider.drop", "30%"),
     ("provider.wrong", "50%"),
 ]
-SECONDS = 3.0  # longer than a lease: whoever is frozen is fenced
-PACE = 0.3  # seconds between orders
+SECONDS, FROZEN = 1.0, 2.5  # the latter longer than a lease: whoever is frozen is fenced
+PACE = 0.15  # seconds between orders
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(500)]
 
@@ -75,7 +75,7 @@ async def test_the_laws_hold_under_every_switch(system: Target) -> None:
         loading = asyncio.create_task(load(alice, stop))
         for switch, value in PLAN if isinstance(system, System) else PLAN[::6]:  # elsewhere each takes its time
             await asyncio.to_thread(system.fault, switch, value)
-            await asyncio.sleep(SECONDS)
+            await asyncio.sleep(FROZEN if switch.endswith(".freeze") else SECONDS)
             await asyncio.to_thread(eventually, lambda: struck(system), lambda it, name=switch: name in it, within=60)
             await asyncio.to_thread(system.fault, switch, None)
         stop.set()

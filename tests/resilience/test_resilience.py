@@ -6,7 +6,8 @@ import pytest
 from common.resilience.policy import Policy
 from common.testing.replicas import Phase, ordeal
 
-RATE, SECONDS = 40.0, 5.0
+RATE = 40.0
+BEFORE, DURING, AFTER = 2.0, 5.0, 8.0  # seconds
 GUARDED = Policy(deadline=4.0, hedge=0.3)
 UNGUARDED = Policy(deadline=2.0, balancing="round_robin", attempts=1, breaker=0.0, bulkhead=0, ejection=False)
 
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
 
 async def during(kind: str, policy: Policy) -> Phase:
-    phases = await ordeal(kind, policy, RATE, SECONDS)
+    phases = await ordeal(kind, policy, RATE, before=BEFORE, during=DURING)
     print(kind, {name: f"{phase.failures:.1%} p99 {phase.quantile(0.99):.3f} s" for name, phase in phases.items()})
     assert phases["before"].failures == 0
     return phases["during"]
@@ -37,5 +38,5 @@ async def test_what_is_frozen_altogether_is_refused_at_once_by_the_breaker() -> 
 
 
 async def test_a_replica_that_is_well_again_is_asked_again() -> None:
-    phases = await ordeal("errors at once", GUARDED, RATE, 8.0)
+    phases = await ordeal("errors at once", GUARDED, RATE, before=BEFORE, during=DURING, after=AFTER)
     assert len(phases["after"].by_replica) == 3

@@ -1,14 +1,17 @@
 """Listening sockets that outlive the services behind them: connections queue while a service restarts."""
 
+import os
 import random
 import socket
+from itertools import islice
 
 from orderly.failure import Failure
 
 LOOPBACK = "127.0.0.1"
 FIRST_CHOICE = 8080
 BACKLOG = 1024
-CHOSEN_FROM = (15_000, 32_000)
+PORTS = "ORDERLY_PORTS"
+BELOW_OUTGOING = "15000-31999"  # Linux gives outgoing connections 32768 and more
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -47,19 +50,27 @@ def listen_for_clients(wanted: int | None, remembered: int | None) -> socket.soc
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones that nobody listens on, from below the range that outgoing connections are given."""
-    found: set[int] = set()
-    while len(found) < count:
-        port = random.randrange(*CHOSEN_FROM)
-        if is_free(port):
-            found.add(port)
-    return list(found)
+    """Different ones that nobody listens on, out of $ORDERLY_PORTS, for servers that come back on them: no outgoing connection
+    should be given one meanwhile. Raises Failure where there are not as many."""
+    told = os.environ.get(PORTS, BELOW_OUTGOING)
+    try:
+        first, last = map(int, told.split("-"))
+        ports = range(first, last + 1)
+        start = random.randrange(len(ports))
+    except ValueError:
+        raise Failure(f"{PORTS}={told} is no range of ports", f"write it so: {PORTS}={BELOW_OUTGOING}") from None
+    found = list(islice(filter(is_free, (*ports[start:], *ports[:start])), count))
+    if len(found) < count:
+        raise Failure(
+            f"of the ports {told} only {len(found)} are free, not {count}", f"name others: {PORTS}=FIRST-LAST"
+        )
+    return found
 
 
 def is_free(port: int) -> bool:
     try:
         listen(port).close()
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return True
 

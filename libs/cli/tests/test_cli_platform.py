@@ -16,6 +16,7 @@ from orderly import runfile
 from orderly.processes import Identity
 from orderly.runfile import Run, Service
 from orderly.shape import START_ORDER, Shape
+from orderly.sockets import free_ports
 from orderly.testing import Platform, eventually, make_standins, platform_at
 
 pytestmark = pytest.mark.process
@@ -87,7 +88,7 @@ def test_a_second_up_says_where_the_first_one_is(platform: Platform) -> None:
         done = platform.orderly(*arguments)
         assert done.returncode == 0
         assert f"already runs: {run.base_url}" in done.stdout
-    refused = platform.orderly("up", "--detach", "--port", str(free_port()))
+    refused = platform.orderly("up", "--detach", "--port", str(*free_ports(1)))
     assert refused.returncode == 1
     assert "orderly down" in refused.stderr
     assert platform.run().supervisor == run.supervisor
@@ -102,7 +103,7 @@ def test_up_at_the_same_time_makes_one_platform(platform: Platform) -> None:
 
 
 def test_up_brings_back_what_died_with_the_supervisor(platform: Platform) -> None:
-    first = platform.up()
+    first = platform.up("--port", str(*free_ports(1)))
     platform.kill("order")
     first.supervisor.send(signal.SIGKILL)
     second = platform.up()
@@ -168,7 +169,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(platform: Platform) 
 
 
 def test_a_remembered_port_that_is_taken_is_not(platform: Platform) -> None:
-    first = platform.up("--port", str(free_port()))
+    first = platform.up("--port", str(*free_ports(1)))
     platform.orderly("down")
     with socket.create_server(("127.0.0.1", first.service("gateway").port)):
         assert platform.up().base_url != first.base_url
@@ -255,9 +256,3 @@ def start_in_foreground(platform: Platform) -> "subprocess.Popen[str]":
 
 def is_supervisor_of(platform: Platform, command: list[str] | None) -> bool:
     return command is not None and "orderly.supervisor" in command and str(platform.folder.root) in command
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

@@ -144,16 +144,19 @@ async def load(upstream: Upstream, rate: float, seconds: float) -> Phase:
     return phase
 
 
-async def ordeal(kind: str, policy: Policy, rate: float, seconds: float) -> Mapping[str, Phase]:
-    """Before, during and after the trouble; `after` begins when it has ended."""
+async def ordeal(
+    kind: str, policy: Policy, rate: float, *, before: float, during: float, after: float = 0.0
+) -> Mapping[str, Phase]:
+    """Before, during and after the trouble, for so many seconds each; `after` begins when it has ended, if it is asked for."""
     async with replicas() as found:
         upstream = Upstream("replica", Static(*map(Endpoint, found.urls)), policy)
         try:
-            before = await load(upstream, rate, seconds)
+            phases = {"before": await load(upstream, rate, before)}
             await found.trouble(kind)
-            during = await load(upstream, rate, seconds)
-            await found.be_well()
-            after = await load(upstream, rate, seconds)
+            phases["during"] = await load(upstream, rate, during)
+            if after:
+                await found.be_well()
+                phases["after"] = await load(upstream, rate, after)
         finally:
             await upstream.close()
-    return {"before": before, "during": during, "after": after}
+    return phases
