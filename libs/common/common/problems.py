@@ -1,11 +1,10 @@
 """Every error that a caller sees is an RFC 9457 problem: type, title, status, detail, trace_id, and nothing it sent.
 
-`raise Problem(...)` anywhere in a request; `install` makes the rest of a service's errors problems too, by one table:
+`raise Problem(...)` anywhere in a request; an `Application` makes the rest of a service's errors problems too, by one table:
 
     Problem                  as it says
     Unavailable              503, Retry-After
     router and framework     404, 405 (Allow) ..., by their status
-    RequestValidationError   422, naming fields that the schema knows, never their values
     anything else            500 and a log record; the caller learns the trace id only
 """
 
@@ -15,8 +14,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -65,12 +62,6 @@ class Problem(OrderlyError):
         )
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of this application a problem."""
-    for kind in (OrderlyError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, answer)
-
-
 async def answer(request: Request, error: Exception) -> Response:
     trace_id = tracecontext.trace_id(tracecontext.of(request.scope))
     problem = of(error)
@@ -99,8 +90,6 @@ def of(error: Exception) -> Problem:
         case HTTPException(status_code=status) if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             phrase = HTTPStatus(status).phrase
             return Problem(status, phrase.lower().replace(" ", "-"), _GENERAL.get(status, f"{phrase}."), error.headers)
-        case RequestValidationError():
-            return invalid(error.errors())
         case ClientDisconnect():
             return Problem(400, "disconnected", "The caller left before its request was complete.")
         case _:

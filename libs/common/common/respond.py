@@ -1,22 +1,13 @@
-"""What the services' routes have in common: JSON out, the version of what is shown, or nothing at all; problems for errors."""
+"""What the services' routes have in common: JSON out, the version of what is shown, or nothing at all."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from starlette.types import Receive
 
-from common import problems
-
 _encode = msgspec.json.Encoder().encode
-
-
-def application(name: str) -> FastAPI:
-    """A service's own, without routes. Only the gateway's API is documented: its callers are told by the call graph."""
-    app = FastAPI(title=name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    problems.install(app)
-    return app
 
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

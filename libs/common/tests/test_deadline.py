@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from common import problems
+from common.application import Application
 from common.consistency import Token, wait_for
 from common.contracts.inventory import ReceiveStock
 from common.discovery import Endpoint
@@ -44,15 +44,14 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
-    app = FastAPI(openapi_url=None)
-    problems.install(app)
+    app = Application("deadlines")
     deadline.install(app)
     log = DeadLog(lambda: 0)
     sender = Sender("inventory", log, lambda: 0)
     view = MemoryReadModel().view()
 
     @app.get("/append")
-    async def append() -> Response:
+    async def append(_: Request) -> Response:
         found.began += 1
         try:
             await sender.send("tea", ReceiveStock("tea", "r1", 1), actor="a", traceparent="")
@@ -61,16 +60,16 @@ async def scene() -> AsyncIterator[Scene]:
         return Response()
 
     @app.get("/read")
-    async def read() -> Response:
+    async def read(_: Request) -> Response:
         await wait_for(view, Token("inventory", 0, 0), within=30)
         return Response()
 
     @app.get("/left")
-    async def left() -> Response:
+    async def left(_: Request) -> Response:
         return Response(str(deadline.within(30)))
 
     @app.get("/stream")
-    async def stream() -> Response:
+    async def stream(_: Request) -> Response:
         async def pieces() -> AsyncIterator[bytes]:
             yield b"a"
             await asyncio.sleep(0.3)

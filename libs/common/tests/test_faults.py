@@ -10,11 +10,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import faults, problems
+from common import faults
+from common.application import Application
 from common.clock import system_clock
 from common.errors import SettingsError, Unavailable
 from common.eventlog import EventLog, Record, Stored, Topic
@@ -79,8 +80,7 @@ def log(board: Board) -> Iterator[EventLog]:
 @asynccontextmanager
 async def served(board: Board) -> AsyncIterator[tuple[Address, list[str]]]:
     """A service that remembers what it was asked."""
-    app, heard = FastAPI(openapi_url=None), list[str]()
-    problems.install(app)
+    app, heard = Application("orders"), list[str]()
 
     @app.post("/orders")
     async def place(request: Request) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
-from common import problems
+from common.application import Application
 from common.security.identity import caller_of
 from common.topology import GATEWAY
 from gateway import login, oauth, openapi, openapi_oauth
@@ -16,10 +16,8 @@ from gateway.routes import ROUTES, Route
 
 
 def build(admission: Admission, proxy: Proxy, acts: Acts, issuer: OAuth | str, *, described: bool = True) -> FastAPI:
-    """`issuer`: the built-in one, or the URL of another. `described`: with /openapi.json. No docs pages (they load scripts from
-    elsewhere), no redirects (they repeat the Host that a caller sent)."""
-    app = FastAPI(title="Orderly", version="1", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    problems.install(app)
+    """`issuer`: the built-in one, or the URL of another. `described`: with /openapi.json."""
+    app = Application("Orderly")
     for route in ROUTES:
         app.add_api_route(
             route.path,

@@ -126,13 +126,13 @@ def add(app: FastAPI, oauth: OAuth) -> None:
         return Response(headers=forms.UNSTORED)
 
     @app.get("/.well-known/oauth-authorization-server", **openapi_oauth.METADATA)
-    async def metadata() -> Response:
+    async def metadata(_: Request) -> Response:
         return as_json(oauth.issuer.metadata(), headers=_CACHED)
 
     @app.get("/.well-known/openid-configuration", **openapi_oauth.DISCOVERY)
-    async def discovery() -> Response:
+    async def discovery(_: Request) -> Response:
         return as_json(oauth.issuer.metadata(), headers=_CACHED)
 
     @app.get("/.well-known/jwks.json", **openapi_oauth.KEY_SET)
-    async def key_set() -> Response:
+    async def key_set(_: Request) -> Response:
         return as_json(oauth.issuer.key_set(), headers=_CACHED)

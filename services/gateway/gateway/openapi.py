@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -143,7 +143,7 @@ def add(app: FastAPI, tokens: Mapping[str, Any]) -> None:
     """Serve the document of all routes that `app` has now. `tokens`: the security scheme by which one gets them."""
 
     @app.get("/openapi.json", **DOCUMENT)
-    async def document() -> Response:
+    async def document(_: Request) -> Response:
         return Response(encoded, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     models = {api.ProblemView} | {model for route in ROUTES for model in (route.body, *route.answers.values()) if model}

@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request, Response
 from joserfc.jwk import RSAKey
 from pydantic import BaseModel
 
-from common import json_body, parameters, problems, runtime
+from common import json_body, parameters, runtime
+from common.application import Application
 from common.clock import system_clock
 from common.contracts.api import PlaceOrderBody, ProductBody, ReceiptBody
 from common.respond import as_json
@@ -47,8 +48,7 @@ class Service:
         self.bodies.clear()
 
     def application(self) -> FastAPI:
-        app = FastAPI(openapi_url=None)
-        problems.install(app)
+        app = Application("everything")
         models: dict[str, type[BaseModel]] = {"/v1/orders": PlaceOrderBody, "receipts": ReceiptBody}
 
         @app.api_route("/{path:path}", methods=["GET", "POST", "PUT"])

@@ -4,19 +4,20 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, tracecontext
+from common.application import Application
 from common.consistency import Asked, Token
 from common.contracts.api import ProductBody, ReceiptBody
 from common.problems import Problem
 from common.resilience import deadline
-from common.respond import application, as_json, versioned
-from common.security.identity import Caller
+from common.respond import as_json, versioned
+from common.security.identity import caller_of
 from inventory.changes import Changes
 from inventory.queries import Queries, shown
 from inventory.stocking import Stocking
 
 
 def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
-    app = application("inventory")
+    app = Application("inventory")
     deadline.install(app)
 
     @app.get("/v1/products")
@@ -30,17 +31,18 @@ def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
         return versioned(request, shown(view), view.version, "private, max-age=1")
 
     @app.put("/v1/products/{sku}")
-    async def put(request: Request, caller: Caller) -> Response:
+    async def put(request: Request) -> Response:
         sku = parameters.sku(request)
         body = await json_body.parse(request, ProductBody)
-        return await _done(sku, await stocking.put(sku, body, caller, tracecontext.of(request.scope)))
+        return await _done(sku, await stocking.put(sku, body, caller_of(request), tracecontext.of(request.scope)))
 
     @app.post("/v1/products/{sku}/receipts")
-    async def receive(request: Request, caller: Caller) -> Response:
+    async def receive(request: Request) -> Response:
         sku = parameters.sku(request)
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, ReceiptBody)
-        return await _done(sku, await stocking.receive(sku, body, key, caller, tracecontext.of(request.scope)))
+        caller, trace = caller_of(request), tracecontext.of(request.scope)
+        return await _done(sku, await stocking.receive(sku, body, key, caller, trace))
 
     @app.get("/internal/catalog/changes")
     async def follow(request: Request) -> Response:

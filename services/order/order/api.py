@@ -9,13 +9,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common import json_body, parameters, tracecontext
+from common.application import Application
 from common.consistency import Asked
 from common.contracts.api import PlaceOrderBody
 from common.errors import Unavailable
 from common.resilience import deadline
-from common.respond import application, as_json, versioned
+from common.respond import as_json, versioned
 from common.security import policy
-from common.security.identity import Caller, Identity
+from common.security.identity import Identity, caller_of
 from common.security.vault import Vault
 from order.placing import Accepted, Placing, refuse_if_too_late
 from order.projection import OrderView
@@ -27,24 +28,25 @@ LOOK_AGAIN = 0.5
 
 
 def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
-    app = application("order")
+    app = Application("order")
     deadline.install(app)
 
     @app.post("/v1/orders", status_code=202)
-    async def place(request: Request, caller: Caller) -> Response:
+    async def place(request: Request) -> Response:
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, PlaceOrderBody)
-        accepted = await placing.place(body, key, caller, tracecontext.of(request.scope), Asked.by(request).token)
+        caller, trace = caller_of(request), tracecontext.of(request.scope)
+        accepted = await placing.place(body, key, caller, trace, Asked.by(request).token)
         return await _outcome(accepted, parameters.wait(request.headers))
 
     @app.get("/v1/orders")
-    async def page(request: Request, caller: Caller) -> Response:
-        return as_json(
-            await queries.page(caller.subject, parameters.cursor(request), parameters.limit(request), Asked.by(request))
-        )
+    async def page(request: Request) -> Response:
+        customer, cursor, limit = caller_of(request).subject, parameters.cursor(request), parameters.limit(request)
+        return as_json(await queries.page(customer, cursor, limit, Asked.by(request)))
 
     @app.get("/v1/orders/{order_id}")
-    async def show(request: Request, caller: Caller) -> Response:
+    async def show(request: Request) -> Response:
+        caller = caller_of(request)
         view = await _own(request, caller, "show_order")
         told = delivery(view, caller, vault)
         tag = (
@@ -53,21 +55,21 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
         return versioned(request, {**shown(view), "delivery": told}, tag, "private, no-cache")
 
     @app.get("/v1/orders/{order_id}/timeline")
-    async def timeline(request: Request, caller: Caller) -> Response:
-        view = await _told(request, caller, "show_timeline")
+    async def timeline(request: Request) -> Response:
+        view = await _told(request, "show_timeline")
         return as_json({"order_id": view.order_id, "entries": await queries.timeline(view.order_id)})
 
     @app.get("/v1/orders/{order_id}/stream")
-    async def stream(request: Request, caller: Caller) -> Response:
-        view = await _told(request, caller, "stream_timeline")
+    async def stream(request: Request) -> Response:
+        view = await _told(request, "stream_timeline")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(queries, view.order_id), media_type="text/event-stream", headers=headers)
 
     @app.post("/v1/orders/{order_id}/cancellation", status_code=202)
-    async def cancel(request: Request, caller: Caller) -> Response:
+    async def cancel(request: Request) -> Response:
         parameters.optional_idempotency_key(request)  # the order itself makes a repeated cancellation one
         order_id = parameters.order_id(request)
-        accepted = await placing.cancel(order_id, caller, tracecontext.of(request.scope), Asked.by(request))
+        accepted = await placing.cancel(order_id, caller_of(request), tracecontext.of(request.scope), Asked.by(request))
         answer = await _outcome(accepted, wait := parameters.wait(request.headers))
         with suppress(Unavailable):
             if wait and (view := await queries.find(order_id)) is not None:
@@ -83,8 +85,9 @@ def build(placing: Placing, queries: Queries, vault: Vault) -> FastAPI:
             return recent.view
         return await queries.order(order_id, caller, asked, action)
 
-    async def _told(request: Request, caller: Identity, action: str) -> OrderView:
+    async def _told(request: Request, action: str) -> OrderView:
         """The same, as soon as there is something to tell of it."""
+        caller = caller_of(request)
         view = await _own(request, caller, action)
         if view.version == 0 and (recent := await placing.known(view.order_id)) and recent.token:
             return await queries.order(view.order_id, caller, Asked(recent.token), action)

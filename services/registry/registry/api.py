@@ -6,10 +6,11 @@ from fastapi import FastAPI, Request, Response
 from pydantic import Field, StringConstraints
 
 from common import json_body
+from common.application import Application
 from common.contracts.api import Body
 from common.discovery.port import Endpoint
 from common.problems import Problem
-from common.respond import application, as_json
+from common.respond import as_json
 from common.security import policy
 from common.security.identity import SERVICE, Identity
 from common.security.spiffe import peer_of
@@ -36,7 +37,7 @@ class HeartbeatBody(Body):
 
 
 def build(watching: Watching) -> FastAPI:
-    app = application("registry")
+    app = Application("registry")
 
     @app.put("/v1/services/{service}/{instance}")
     async def heartbeat(request: Request) -> Response:

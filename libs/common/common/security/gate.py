@@ -35,7 +35,7 @@ def enforce(app: Starlette, credentials: Credentials) -> ASGIApp:
             raise ValueError(f"{own.service}: the call graph has no caller of {', '.join(sorted(names))}")
         (name,) = names
         door = _Door(route.app, policy.action_of(own.service, name))
-        route.app = _Gate(door, name, own, allowed[0], route)
+        route.app = _Gate(door, name, own, allowed[0])
     metrics.CALLS_DENIED.labels("")  # a series that begins with its first event has no increase
     return _Gate(Named(app, credentials), own.service, own, callgraph.neighbours(own.service))
 
@@ -55,17 +55,12 @@ class _Door:
 
 
 class _Gate:
-    def __init__(
-        self, inside: ASGIApp, what: str, own: SpiffeId, callers: frozenset[str], route: Route | None = None
-    ) -> None:
+    def __init__(self, inside: ASGIApp, what: str, own: SpiffeId, callers: frozenset[str]) -> None:
         self._inside = inside
-        self._route = route
         self._what = what
         self._allowed = frozenset(own.neighbour(caller) for caller in callers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._route is not None:
-            scope.setdefault("route", self._route)
         peer = peer_of(scope)
         if peer in self._allowed:
             await self._inside(scope, receive, send)

@@ -7,9 +7,9 @@ It is found out once for a request, at the door (gate.py), and is in the request
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from common.problems import Problem
 
@@ -58,10 +58,3 @@ def caller_of(request: Request) -> Identity:
     if not isinstance(found, Identity):
         raise Problem(401, "unauthenticated", "The request names no caller; ask through the gateway.")
     return found
-
-
-async def _caller(request: Request) -> Identity:
-    return caller_of(request)
-
-
-Caller = Annotated[Identity, Depends(_caller)]  # `async def show(caller: Caller)`
