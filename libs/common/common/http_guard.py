@@ -28,6 +28,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from common import tracecontext
+from common.http_write import Gathering
 from common.problems import MEDIA_TYPE, Problem
 from common.security import tls
 from common.security.spiffe import PEER
@@ -74,7 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._secured: tls.Connection | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
-        super().connection_made(transport)
+        super().connection_made(Gathering(transport, self.loop))
         secured = transport.get_extra_info("ssl_object")
         if isinstance(secured, tls.Connection):
             self._secured = secured
