@@ -8,10 +8,11 @@ import pytest
 from cryptography import x509
 from kubernetes.aio import client
 
+from common.clock import MINUTE, system_clock
 from common.discovery.by_kubernetes import own_configuration
 from common.testing.cluster import cluster, reachable
 from orderly.certificates import Store
-from orderly.kubernetes_secrets import SINCE, Platform, keep
+from orderly.kubernetes_secrets import SEEN_AFTER, SINCE, Platform, issue_another, keep
 
 pytestmark = [
     pytest.mark.cluster,
@@ -41,6 +42,7 @@ async def test_what_is_missing_is_made_and_what_is_there_is_kept(api: Any, platf
     made = await keep(platform)
     assert set(made) == {
         "shop-keys",
+        "shop-issuer",
         "shop-redis-acl",
         "shop-authority",
         *(f"shop-{it}-tls" for it in platform.holders),
@@ -89,6 +91,20 @@ async def test_a_new_authority_is_trusted_before_it_signs_and_the_old_one_until_
     await an_hour_passes()
     await keep(platform)
     assert await trusted() == 1
+
+
+async def test_a_new_key_of_the_issuer_is_named_by_when_all_gateways_will_have_seen_it(
+    api: Any, platform: Platform
+) -> None:
+    async def made() -> list[int]:
+        return sorted(int(name.removesuffix(".pem")) for name in await data(api, platform, "shop-issuer"))
+
+    await keep(platform)
+    (first,) = await made()
+    assert await keep(platform, issue=issue_another) == ["shop-issuer"]
+    kept, new = await made()
+    assert kept == first
+    assert new > system_clock() + SEEN_AFTER - MINUTE
 
 
 async def test_a_password_that_is_new_is_added_and_no_other_changes(api: Any, platform: Platform) -> None:

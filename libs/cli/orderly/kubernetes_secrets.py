@@ -2,7 +2,8 @@
 
     <release>-authority       the CA's key and certificates, for this program alone
     <release>-<service>-tls   tls.crt, tls.key, ca.crt: what the service mounts, and sees change
-    <release>-keys            made once and for all: the customers' master key, the demo issuer's key, the passwords of Redis
+    <release>-issuer          the demo issuer's keys, named as its gateways want them: see common.security.keyring
+    <release>-keys            made once and for all: the customers' master key, the passwords of Redis
     <release>-redis-acl       what the users of Redis may do
 
 A run takes the authority out into a folder, has `Store` do there what is due, and puts back first the authority and then what
@@ -19,11 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from common.clock import MINUTE
+from common.clock import MINUTE, Instant, system_clock
 from common.discovery.by_kubernetes import own_configuration
+from common.security import keyring
 from common.security.access import OPERATOR
 from common.security.credentials import FILES, publish
 from common.security.master import MasterFile
@@ -41,6 +41,7 @@ _CONFLICT, _NOT_FOUND = 409, 404
 
 Files = Mapping[str, bytes]
 Work = Callable[[Store], object]
+Issuing = Callable[[Path, Instant], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class Platform:
         return f"{self.release}-redis-acl"
 
     @property
+    def issuer(self) -> str:
+        return f"{self.release}-issuer"
+
+    @property
     def keys(self) -> str:
         return f"{self.release}-keys"
 
@@ -81,7 +86,16 @@ class Platform:
         return f"{self.release}-{service}-tls"
 
 
-async def keep(platform: Platform, work: Work = Store.step) -> list[str]:
+def issue_due(folder: Path, now: Instant) -> None:
+    keyring.keep(folder, now, seen_after=SEEN_AFTER)
+
+
+def issue_another(folder: Path, now: Instant) -> None:
+    """Whatever is due: a new key of the issuer's, which signs when all gateways have published it for long enough."""
+    keyring.rotate(folder, now + SEEN_AFTER)
+
+
+async def keep(platform: Platform, work: Work = Store.step, issue: Issuing = issue_due) -> list[str]:
     """The names of the Secrets that were made or changed. Raises Failure."""
     async with _secrets(platform) as secrets:
         with TemporaryDirectory() as place:
@@ -89,10 +103,20 @@ async def keep(platform: Platform, work: Work = Store.step) -> list[str]:
             keys |= {name: make(Path(place)) for name, make in MAKERS.items() if name not in keys}
             users = {user: keys[f"redis-{user}"] for user in locks.REDIS_USERS}
             acl = {"users.acl": locks.acl_of_redis(users).encode()}
-            changed = [await secrets.put(platform.keys, keys), await secrets.put(platform.redis_acl, acl)]
+            issued = _issued(Path(place) / "issuer", secrets.files(platform.issuer), issue)
+            wanted = {platform.keys: keys, platform.redis_acl: acl, platform.issuer: issued}
+            changed = [await secrets.put(name, files) for name, files in wanted.items()]
             if platform.holders:
                 changed += await _certify(secrets, platform, Path(place) / "certs", work)
             return [name for name in changed if name]
+
+
+def _issued(place: Path, before: Files, issue: Issuing) -> Files:
+    place.mkdir(mode=0o700)
+    for name, content in before.items():
+        (place / name).write_bytes(content)
+    issue(place, system_clock())
+    return {path.name: path.read_bytes() for path in place.glob("*.pem")}
 
 
 # pragma: allowlist nextline secret
@@ -131,19 +155,12 @@ def _master(place: Path) -> bytes:
     return (place / "master").read_bytes()
 
 
-def _issuer(_: Path) -> bytes:
-    return rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
 def _password(_: Path) -> bytes:
     return locks.new_password().encode()
 
 
 MAKERS: Mapping[str, Callable[[Path], bytes]] = {
     "master": _master,
-    "issuer.pem": _issuer,
     **{f"redis-{user}": _password for user in locks.REDIS_USERS},
 }
 
@@ -160,6 +177,7 @@ class _Secrets:
 
         names = [
             self._platform.authority,
+            self._platform.issuer,
             self._platform.keys,
             self._platform.redis_acl,
             *map(self._platform.certificate, self._platform.holders),

@@ -8,7 +8,7 @@ import pytest
 from common.clock import HOUR, MINUTE, SECOND, Instant
 from common.errors import SettingsError
 from common.security import keyring
-from common.security.keyring import KEPT_FOR, MARGIN, ROTATED_AFTER, SIGNS_AFTER, KeyRing, rotate
+from common.security.keyring import KEPT_FOR, MARGIN, ROTATED_AFTER, SIGNS_AFTER, KeyRing, keep, rotate
 from common.security.tokens import LONGEST_LIFE, SKEW
 
 
@@ -65,6 +65,28 @@ class TestKeyRing:
             ring.step()
         assert len(known(rings[0])) == 2
         assert known(rings[0]) == known(rings[1]) == known(rings[2])
+
+    def test_one_that_arrives_late_counts_from_when_it_has_arrived_everywhere(self, tmp_path: Path, time: Time) -> None:
+        late = 3 * MINUTE
+        keep(tmp_path, time.now, seen_after=late)
+        ring = KeyRing(tmp_path, time, kept=False)
+        old = ring.signing.kid
+        time.now += ROTATED_AFTER + late
+        keep(tmp_path, time.now, seen_after=late)
+        ring.step()
+        time.now += SIGNS_AFTER
+        assert ring.signing.kid == old
+        time.now += late
+        _, new = known(ring)
+        assert ring.signing.kid == new
+        time.now += KEPT_FOR
+        keep(tmp_path, time.now, seen_after=late)
+        ring.step()
+        assert known(ring) == [old, new]
+        time.now += MARGIN
+        keep(tmp_path, time.now, seen_after=late)
+        ring.step()
+        assert known(ring) == [new]
 
     async def test_a_key_that_another_gateway_has_just_made_is_found_when_it_is_asked_for(
         self, tmp_path: Path, time: Time

@@ -83,19 +83,20 @@ def kubernetes(
     keys_only: Annotated[bool, typer.Option("--keys-only", help="Certificates come from elsewhere.")] = False,
     again: Annotated[bool, typer.Option("--rotate", help="New keys and certificates for all, now.")] = False,
     ca: Annotated[bool, typer.Option("--rotate-ca", help="Begin to replace the authority, in steps.")] = False,
+    issuer: Annotated[bool, typer.Option("--rotate-issuer", help="A new key for the demo issuer's tokens.")] = False,
 ) -> None:
     """Keep the Secrets of an installation in Kubernetes: make what is missing, renew what is due.
 
     The chart does so at each install and upgrade, and every half hour; you may at any time, from wherever kubectl works. Where
     ORDERLY_KAFKA_… and ORDERLY_REDIS_… name the servers' own users, they are first told to load what they were given before.
     """
-    from orderly.kubernetes_secrets import Platform, keep  # large, and needed only here
+    from orderly.kubernetes_secrets import Platform, issue_another, issue_due, keep  # large, and needed only here
 
     platform = Platform(release, namespace, trust_domain, certified=not keys_only)
     work = Store.rotate if again else Store.rotate_authority if ca else Store.step
     if os.environ.get("ORDERLY_KAFKA_BOOTSTRAP"):
         _tell()
-    changed = asyncio.run(keep(platform, work))
+    changed = asyncio.run(keep(platform, work, issue_another if issuer else issue_due))
     for name in changed:
         say(f"[green]✓[/] {name}")
     if not changed:

@@ -88,13 +88,7 @@ class KeyRing:
     def step(self) -> None:
         """Do what is due, and know what is there. Raises OSError, and ValueError for a file that is no key."""
         if self._kept:
-            with _alone(self._folder):
-                made = _made(self._folder)
-                if not made or made[-1] + ROTATED_AFTER <= self._clock():
-                    make(self._folder, self._clock())
-                for old, successor in pairwise(made):
-                    if successor + self._signs_after + KEPT_FOR + MARGIN <= self._clock():
-                        _path(self._folder, old).unlink(missing_ok=True)
+            keep(self._folder, self._clock(), signs_after=self._signs_after)
         self._look()
 
     def _look(self) -> None:
@@ -111,6 +105,18 @@ class KeyRing:
             await asyncio.sleep(LOOK_EVERY)
             with _complaining():
                 await asyncio.to_thread(self.step)
+
+
+def keep(folder: Path, now: Instant, *, signs_after: Millis = SIGNS_AFTER, seen_after: Millis = 0) -> None:
+    """Make and delete the keys of which that is due. `seen_after`: how long it may take until gateways see a new one; it is
+    named by the moment at which the last of them does."""
+    with _alone(folder):
+        made = _made(folder)
+        if not made or made[-1] + ROTATED_AFTER <= now:
+            make(folder, now + seen_after)
+        for old, successor in pairwise(made):
+            if successor + signs_after + KEPT_FOR + MARGIN <= now:
+                _path(folder, old).unlink(missing_ok=True)
 
 
 def rotate(folder: Path, now: Instant, *, forget: bool = False) -> None:
