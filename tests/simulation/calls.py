@@ -35,20 +35,20 @@ class Calls:
         match fate:
             case "arrives later":
                 self._world.provider.under_way.append(instruction(job.effect.id, job.effect.intent))
-                self._silence(job, NO_ANSWER)
+                self._silence(process, job, NO_ANSWER)
             case "never arrives":
-                self._silence(job, NO_ANSWER)
+                self._silence(process, job, NO_ANSWER)
             case "is done, the answer is lost":
                 self._world.ask(job)
-                self._silence(job, NO_ANSWER)
+                self._silence(process, job, NO_ANSWER)
             case "gets an error":
-                self._silence(job, ERROR)
+                self._silence(process, job, ERROR)
             case "is done, the worker dies":
                 self._world.ask(job)
                 self._world.die(process)
             case _:
                 answer = self._world.ask(job)
-                self._world.report(job, answer)
+                self._world.report(process, job, answer)
                 fate = f"is {answer.result} {answer.detail}".rstrip()
         return f"{job.effect.intent.operation} of {job.order_id} {fate}"
 
@@ -70,6 +70,6 @@ class Calls:
             draw -= chance
         return "is answered"
 
-    def _silence(self, job: Job, answer: Answer) -> None:
+    def _silence(self, process: Process, job: Job, answer: Answer) -> None:
         self._world.seen["provider silent"] += 1
-        self._world.report(job, answer)
+        self._world.report(process, job, answer)

@@ -6,6 +6,7 @@ What it has in memory dies with it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.answers import Answers
 from common.clock import Clock, Millis
 from common.decider import Effect
 from common.eventlog import EventLog
@@ -39,6 +40,7 @@ class Process:
         self.service = service
         self.name = name
         self.jobs: list[Job] = []
+        self.answers = Answers()
         self.found_nothing_at = -1  # how many changes there had been when it last looked in vain
         self.idle_since = self.idle_until = 0
         own_fates = fates(self)
@@ -52,6 +54,7 @@ class Process:
             self._link,
             clock,
             offer=self._offer,
+            answers=self.answers,
             checkpoint_every=checkpoint_every,
             transaction=2,
         )

@@ -78,7 +78,7 @@ def _work(world: World) -> int:
     world.provider.under_way.clear()
     for process in world.workers():
         for job in process.jobs:
-            world.report(job, world.ask(job))
+            world.report(process, job, world.ask(job))
             done += 1
         process.jobs.clear()
     for letter in list(world.dead(parked=True)):

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from common import topology
+from common.answers import Answer
 from common.clock import SECOND, Instant, Millis
-from common.codec import encode
 from common.contracts.payment import ProviderAnswered
 from common.errors import Fenced, Unavailable
 from common.eventlog import Record, Stored
 from common.eventlog.memory import MemoryLog
-from common.messages import Envelope
 from common.projector import Projection, Projector
 from common.readmodel.memory import MemoryReadModel
 from common.topology import INVENTORY, ORDER, PAYMENT, PROCESSING_SERVICES, commands, dead_letters
@@ -27,7 +26,8 @@ from tests.simulation.link import Crash, Fates
 from tests.simulation.parts import Parts
 from tests.simulation.plan import Plan
 from tests.simulation.process import Job, Process
-from tests.simulation.provider import Answer, Provider, instruction
+from tests.simulation.provider import Answer as Said
+from tests.simulation.provider import Provider, instruction
 
 START: Instant = 1_767_225_600_000
 PARTITIONS = 2
@@ -56,7 +56,6 @@ class World:
         self._parts = parts
         self._fates = fates
         self._checkpoint_every = random.choice(CHECKPOINTS)
-        self._reports = 0
         self._redriven: set[tuple[str, int, int]] = set()
         self.processes = [self._start(s, f"{s}-{n}") for s in PROCESSING_SERVICES for n in range(plan.members)]
 
@@ -158,25 +157,17 @@ class World:
     def workers(self) -> list[Process]:
         return [process for process in (*self.processes, *self.zombies) if process.jobs]
 
-    def ask(self, job: Job) -> Answer:
+    def ask(self, job: Job) -> Said:
         """As the worker does: by key first, if it may have been tried before."""
         known = self.provider.find(job.effect.id) if job.restored or job.effect.intent.ask_first else None
         return known or self.provider.perform(instruction(job.effect.id, job.effect.intent))
 
-    def report(self, job: Job, answer: Answer) -> None:
+    def report(self, process: Process, job: Job, said: Said) -> None:
+        """To the process that asked: it knows until it dies."""
         call = job.effect.intent
-        message = ProviderAnswered(job.order_id, call.operation, call.attempt, answer.result, answer.detail)
-        self._reports += 1
-        envelope = Envelope(
-            f"report-{self._reports}",
-            type(message).__name__,
-            1,
-            self.now,
-            "service:provider",
-            job.order_id,
-            causation=job.effect.id,
-        )
-        self.append(Record(commands(PAYMENT), job.order_id, encode(message), envelope.headers()))
+        message = ProviderAnswered(job.order_id, call.operation, call.attempt, said.result, said.detail)
+        self.changes[commands(PAYMENT)] += 1
+        process.answers.put(Answer(job.order_id, message, job.effect.id, "service:provider", self.now))
 
     def duplicate(self, *, orders_too: bool) -> str:
         """An old command once more, as it was."""

@@ -32,7 +32,7 @@ EDGES = (
     Edge("payment", "trace", "internal", "timer AttemptDue", FAILING),
     Edge("payment", "trace", "client", "POST provider"),
     Edge("payment", "trace", "client", "GET provider", FAILING),
-    Edge("payment", "trace", "producer", "send payment.commands"),
+    Edge("payment", "trace", "internal", "reply ProviderAnswered"),
     Edge("payment", "trace", "consumer", "project payment"),
     Edge("provider", "trace", "server", "POST /v1/authorizations"),
     Edge("provider", "trace", "server", "GET /v1/operations/{key:path}", FAILING),

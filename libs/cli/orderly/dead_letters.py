@@ -33,7 +33,7 @@ class DeadLetter:
 
     @property
     def target(self) -> str:
-        """Where it goes back to; empty for a timer, which is no message and rings again by itself."""
+        """Where it goes back to; empty for a timer or an answer, which is no message in the log and comes again by itself."""
         return self.record.headers.get("dead_topic", commands(self.service))
 
 
@@ -55,9 +55,10 @@ def find(log: EventLog, service: str, position: str) -> DeadLetter:
 
 
 def redrive(log: EventLog, letter: DeadLetter) -> Position:
-    """Raises Failure for a timer; LogError when the log does not acknowledge it."""
+    """Raises Failure for a timer or an answer; LogError when the log does not acknowledge it."""
     if not letter.target:
-        raise Failure(f"{letter.service} {letter.position} was a timer", "it rings again by itself after a restart")
+        what = f"{letter.service} {letter.position} was a timer, or the answer to an effect"
+        raise Failure(what, "it comes again by itself after a restart")
     record = letter.record
     kept = {name: value for name, value in record.headers.items() if not name.startswith("dead_")}
     headers = {**kept, "actor": OPERATOR, REDRIVEN_FROM: records.at_place(record)}

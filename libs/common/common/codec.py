@@ -81,7 +81,7 @@ class EventFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """The input that was decided upon. A timer has no place in a log: its topic is empty."""
+    """The input that was decided upon. A timer, or the answer to an effect, has no place in a log: its topic is empty."""
 
     kind: str  # command, reply or timer
     type: str

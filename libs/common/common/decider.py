@@ -45,7 +45,7 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something to be done in the world outside, under an idempotency key; its outcome comes back as a command."""
+    """Something to be done in the world outside, under an idempotency key; its answer comes back as an input."""
 
     id: str  # the idempotency key: the same for every attempt of one operation
     intent: Any

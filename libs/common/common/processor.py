@@ -5,7 +5,8 @@
 
 - State lives in memory and is staged: an aborted transaction leaves no trace there.
 - Every input leaves exactly one history record, or one dead letter if it cannot be handled (laws L11, L12).
-- A due timer is an input like any other. A restored state brings its timers and its unfinished effects with it.
+- A due timer is an input like any other, and so is the answer to an effect. A restored state brings its timers and its
+  unfinished effects with it.
 - Every few seconds the aggregates that changed are checkpointed (see checkpoint.py).
 
 Not thread-safe: one thread calls `step` again and again. Deterministic, given the log, the clock and the order of calls.
@@ -20,11 +21,12 @@ from typing import Generic, TypeVar
 import structlog
 
 from common import checkpoint, topology
+from common.answers import Answer, Answers
 from common.checkpoint import Aggregate, Shard
 from common.clock import SECOND, Clock, Instant, Millis
 from common.decider import Behaviour, Effect
 from common.errors import Fenced, OrderlyError
-from common.eventlog import Batch, Consumer, EventLog, Position
+from common.eventlog import Batch, Consumer, EventLog, Position, partition_of
 from common.staging import Staged
 from common.watching import Unwatched, Watcher
 
@@ -41,8 +43,9 @@ _log = structlog.get_logger("processor")
 class Processor(Generic[S]):
     """Runs one `Behaviour` on the partitions that its consumer owns.
 
-    `offer` is told of every effect that a committed state waits for, possibly more than once, `watcher` of every change. Raises
-    what the log raises (`Fenced`, `Unavailable`): step again, the consumer then reports what was lost and gained.
+    `offer` is told of every effect that a committed state waits for, possibly more than once; its answer comes by `answers`.
+    `watcher` is told of every change. Raises what the log raises (`Fenced`, `Unavailable`): step again, the consumer then
+    reports what was lost and gained.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Processor(Generic[S]):
         clock: Clock,
         *,
         offer: Offer = lambda key, effect, restored: None,
+        answers: Answers | None = None,
         watcher: Watcher[S] | None = None,
         checkpoint_every: Millis = 5 * SECOND,
         batch: int = 200,
@@ -63,6 +67,8 @@ class Processor(Generic[S]):
         self._consumer = consumer
         self._clock = clock
         self._offer = offer
+        self._answers = answers or Answers()
+        self._answers.arrived = consumer.wake
         self._watcher = watcher or Unwatched[S]()
         self._checkpoint_every = checkpoint_every
         self._batch = batch
@@ -93,11 +99,17 @@ class Processor(Generic[S]):
         batch = self._consumer.poll(self._patience(timeout), self._batch)
         self._polled_at = self._clock()
         staged = Staged(self._behaviour, self._shards, self._partitions, self._polled_at)
+        answers: list[Answer] = []
         try:
             with self._consumer.transaction() as transaction:  # commits nothing when nothing was polled or is due
                 self._rebalance(batch)
                 for record in batch.records:
                     staged.consume(record)
+                answers += self._answers.take()
+                for answer in answers:
+                    partition = partition_of(answer.key, self._partitions)
+                    if partition in self._shards:  # else another owns it now, and asks for the answer himself
+                        staged.hear(partition, answer)
                 for partition, key in self._due(staged.now):
                     staged.fire(partition, key)
                 for written in staged.records:
@@ -105,6 +117,7 @@ class Processor(Generic[S]):
         except BaseException as error:
             for partition, key in staged.fired:  # the timers of an aborted step are still due
                 heapq.heappush(self._agenda, (staged.now, partition, key))
+            self._answers.give_back(answers)
             staged.aborted(error)
             raise
         staged.committed()
@@ -135,16 +148,20 @@ class Processor(Generic[S]):
         self._consumer.wake()
 
     def close(self) -> None:
-        """Checkpoint and leave the group, so that the next owner starts at once."""
+        """Decide upon what was answered, checkpoint and leave the group, so that the next owner starts at once."""
         try:
+            if self._answers.waiting:
+                self.step()
             self.checkpoint()
-        except OrderlyError as error:  # the successor rolls forward a little more
-            _log.warning("checkpoint at close failed", service=self._behaviour.service, error=str(error))
+        except OrderlyError as error:  # the successor asks again, and rolls forward a little more
+            _log.warning("not all is checkpointed at close", service=self._behaviour.service, error=str(error))
         finally:
             self._consumer.close()
 
     def _patience(self, timeout: float) -> float:
-        """How long a poll may wait without missing a timer."""
+        """How long a poll may wait without missing a timer or an answer."""
+        if self._answers.waiting:
+            return 0
         due = self._agenda[0][0] if self._agenda else None
         return timeout if due is None else min(timeout, max(0, due - self._clock()) / 1000)
 

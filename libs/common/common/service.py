@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from common import engine, faults, topology
+from common.answers import Answers
 from common.clock import Clock, system_clock
 from common.decider import Behaviour
 from common.engine import Engine
@@ -67,7 +68,9 @@ class Platform:
     def runs(self, role: str) -> bool:
         return self.settings.role in ("all", role)
 
-    def processor(self, behaviour: Behaviour[S], offer: Offer, watcher: Watcher[S] | None) -> Processor[S]:
+    def processor(
+        self, behaviour: Behaviour[S], offer: Offer, answers: Answers | None, watcher: Watcher[S] | None
+    ) -> Processor[S]:
         commands = topology.commands(self.service)
         consumer = self.log.consumer(
             commands, group=topology.processor_group(self.service), member=self.settings.member
@@ -78,6 +81,7 @@ class Platform:
             consumer,
             self.clock,
             offer=offer,
+            answers=answers,
             watcher=watcher if self.settings.metrics else None,
         )
 
@@ -93,6 +97,7 @@ def assemble(
     behaviour: Behaviour[S],
     projection: Projection,
     offer: Offer = lambda key, effect, restored: None,
+    answers: Answers | None = None,
     watcher: Watcher[S] | None = None,
 ) -> Process:
     """One process of a service, not yet running."""
@@ -102,7 +107,7 @@ def assemble(
     close: list[Callable[[], None]] = []
     questions: list[Question] = []
     if platform.runs("processor"):
-        processor = platform.processor(behaviour, offer, watcher)
+        processor = platform.processor(behaviour, offer, answers, watcher)
         loops.append(Loop("processor", processor.step, wake=processor.wake, close=processor.close))
         health.ready["state"] = lambda: None if processor.restored else "no partition is owned and restored yet"
         metrics.PARTITIONS_OWNED.set_function(lambda: len(processor.partitions))

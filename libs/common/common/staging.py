@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from common import topology, tracecontext
+from common.answers import Answer
 from common.checkpoint import Aggregate, Shard
 from common.clock import Instant
 from common.codec import Cause, EventFrame, HistoryFrame, Sent, encode
@@ -87,16 +88,23 @@ class Staged(Generic[S]):
         stem = f"{self._behaviour.service}.timer-{key}-{aggregate.version}"
         name = type(wake.timer).__name__
         envelope = Envelope(stem, name, 1, self.now, self._actor, key, causation=stem, traceparent=aggregate.trace)
-        cause = Cause("timer", name, stem, self._actor, self.now)
-        envelope = self._begin(cause, envelope)
-        try:
-            self._decide(partition, Input(key, wake.timer, envelope), cause, stem)
-        except Exception as error:
-            _log.exception("timer failed", service=self._behaviour.service, key=key)
-            self.decided[-1].buried(f"decide failed: {error!r}")
-            headers = {**envelope.headers(), "dead_reason": f"decide failed: {error!r}", "dead_topic": ""}
-            topic = topology.dead_letters(self._behaviour.service)
-            self.records.append(Record(topic, key, encode(wake.timer), headers))
+        self._take(partition, Input(key, wake.timer, envelope), "timer")
+
+    def hear(self, partition: int, answer: Answer) -> None:
+        self.inputs += 1
+        aggregate = self._aggregate(partition, answer.key)
+        stem = f"{self._behaviour.service}.answer-{answer.key}-{aggregate.version if aggregate else 0}"
+        envelope = Envelope(
+            stem,
+            type(answer.message).__name__,
+            1,
+            answer.at,
+            answer.actor,
+            answer.key,
+            causation=answer.effect,
+            traceparent=answer.traceparent,
+        )
+        self._take(partition, Input(answer.key, answer.message, envelope), "reply")
 
     def committed(self) -> None:
         """What was decided is a fact: it may be told."""
@@ -110,6 +118,20 @@ class Staged(Generic[S]):
             decided.aborted(error)
         traces.keep()
         tracecontext.enter("")
+
+    def _take(self, partition: int, given: Input, kind: str) -> None:
+        """An input that has no place in the log."""
+        said = given.envelope
+        cause = Cause(kind, said.type, said.id, said.actor, said.at)
+        envelope = self._begin(cause, said)
+        try:
+            self._decide(partition, Input(given.key, given.message, envelope), cause, said.id)
+        except Exception as error:
+            _log.exception("decide failed", service=self._behaviour.service, key=given.key, kind=kind)
+            self.decided[-1].buried(f"decide failed: {error!r}")
+            headers = {**envelope.headers(), "dead_reason": f"decide failed: {error!r}", "dead_topic": ""}
+            topic = topology.dead_letters(self._behaviour.service)
+            self.records.append(Record(topic, given.key, encode(given.message), headers))
 
     def _begin(self, cause: Cause, envelope: Envelope) -> Envelope:
         """From here on all that it causes belongs to a span of its own."""

@@ -1,5 +1,6 @@
 """The processor's promises, on the in-memory log with a toy service that counts."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from common import topology
+from common.answers import Answer, Answers
 from common.clock import Instant, Millis
 from common.codec import Codec, decode_history, encode
 from common.decider import Behaviour, Decision, Effect, Input, Wake
@@ -101,6 +103,7 @@ class World:
 
     now: Instant = 1_000_000
     offered: list[tuple[str, str, bool]] = field(default_factory=list)
+    answers: Answers = field(default_factory=Answers)
     log: MemoryLog = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,10 +120,13 @@ class World:
 
     def processor(self, member: str = "0") -> Processor[Counter]:
         consumer = self.log.consumer(topology.commands(SERVICE), group="g", member=member)
-        return Processor(BEHAVIOUR, self.log, consumer, lambda: self.now, offer=self.offer)
+        return Processor(BEHAVIOUR, self.log, consumer, lambda: self.now, offer=self.offer, answers=self.answers)
 
     def offer(self, key: str, effect: Effect, restored: bool) -> None:
         self.offered.append((key, effect.id, restored))
+
+    def answer(self, number: int, key: str = KEY) -> None:
+        self.answers.put(Answer(key, Add(number), "tell 5", "service:outside", self.now, "t"))
 
     def send(self, *numbers: int) -> None:
         for number in numbers:
@@ -272,6 +278,72 @@ def test_a_restored_state_brings_its_timer_and_its_unfinished_effect(world: Worl
     first.checkpoint()
     run(world.processor())
     assert world.offered == [(KEY, "tell 5", False), (KEY, "tell 5", True)]
+
+
+def test_an_answer_to_an_effect_is_decided_upon_and_leaves_one_record_like_any_other_input(world: World) -> None:
+    processor = world.processor()
+    world.send(5)
+    run(processor)
+    world.answer(1)
+    world.answer(0)
+    assert processor.step() == 2
+    assert world.history() == [(1, ["Added"]), (2, ["Added"]), (2, [])]
+    record = world.records(topology.events(SERVICE))[1]
+    cause, envelope = decode_history(record.value or b"").cause, Envelope.of(record.headers)
+    assert (cause.kind, cause.type, cause.topic, cause.id) == ("reply", "Add", "", "counter.answer-c1-1")
+    assert (envelope.actor, envelope.correlation, envelope.causation) == ("service:outside", KEY, cause.id)
+    assert [it.headers["id"] for it in world.records("elsewhere.commands")][1:] == [f"{cause.id}.1"]
+
+
+def test_an_answer_wakes_a_step_that_waits(world: World) -> None:
+    processor = world.processor()
+    run(processor)
+    threading.Timer(0.05, world.answer, [1]).start()
+    processor.step(20.0)
+    run(processor)
+    assert world.history() == [(1, ["Added"])]
+
+
+def test_an_answer_that_was_not_committed_is_heard_again(world: World) -> None:
+    unsure = Unsure(world, world.log.consumer(topology.commands(SERVICE), group="g", member="slow"), committed=False)
+    processor = Processor(BEHAVIOUR, world.log, unsure, lambda: world.now, answers=world.answers)
+    run(processor)
+    unsure.doubt = True
+    world.answer(1)
+    with pytest.raises(Unavailable):
+        processor.step()
+    run(processor)
+    assert world.history() == [(1, ["Added"])]
+
+
+def test_an_answer_for_a_partition_of_another_is_left_to_its_owner_who_asks_again(world: World) -> None:
+    first = world.processor("a")
+    world.send(5)
+    run(first)
+    world.log.expire("g", "a")
+    run(world.processor("b"))
+    world.answer(1)
+    run(first)
+    assert world.history() == [(1, ["Added"])]
+    assert world.offered == [(KEY, "tell 5", False), (KEY, "tell 5", True)]
+
+
+def test_what_was_answered_is_decided_upon_before_a_processor_leaves(world: World) -> None:
+    processor = world.processor()
+    run(processor)
+    world.answer(1)
+    processor.close()
+    assert world.history() == [(1, ["Added"])]
+
+
+def test_an_answer_that_nobody_can_decide_upon_is_a_dead_letter(world: World) -> None:
+    processor = world.processor()
+    run(processor)
+    world.answer(13)
+    run(processor)
+    (dead,) = world.records(topology.dead_letters(SERVICE))
+    assert dead.headers["dead_topic"] == "" and dead.headers["dead_reason"].startswith("decide failed")
+    assert not world.answers.waiting
 
 
 def test_a_finished_aggregate_is_forgotten_and_its_checkpoint_erased(world: World) -> None:

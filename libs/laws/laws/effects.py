@@ -13,8 +13,8 @@ from laws.history import History
 from laws.stream import Decided, Stream
 from laws.verdict import Tally, Verdict
 
-# The names that processors give: "{topic}-{partition}-{offset}.{n}" and "{service}.timer-{aggregate}-{version}.{n}".
-OUTPUT = re.compile(r"([a-z]+\.commands-\d+-\d+|[a-z]+\.timer-.+-\d+)\.\d+")
+# The names that processors give: "{topic}-{partition}-{offset}.{n}", "{service}.timer-{aggregate}-{version}.{n}", and "answer".
+OUTPUT = re.compile(r"([a-z]+\.commands-\d+-\d+|[a-z]+\.(timer|answer)-.+-\d+)\.\d+")
 
 MARGIN: Millis = MINUTE  # a message and the record that lists it were written together, in two partitions
 

@@ -81,7 +81,7 @@ class Transactions:
         record, frame, _ = decided
         cause = frame.cause
         if not cause.topic:
-            return  # a timer: no place in the log
+            return  # a timer, or the answer to an effect: no place in the log
         place = cause.topic, cause.partition
         self._output(place, cause.offset, Input(cause.id, cause.type, record.key, record.at, record[:3]))
         if record.partition == cause.partition:

@@ -3,11 +3,12 @@
 from fastapi import FastAPI
 
 from common import engine, faults, replay
+from common.answers import Answer, Answers
 from common.contracts.fields import PAYMENT_TOKEN
 from common.contracts.payment import ProviderAnswered
+from common.decider import Effect
 from common.runtime import Process
 from common.security.vault import Vault
-from common.sender import Sender
 from common.service import Platform, assemble
 from payment import api
 from payment.domain import Call
@@ -20,11 +21,10 @@ from payment.settings import Settings
 
 def build(settings: Settings) -> Process:
     platform = Platform.open("payment", settings)
-    sender = Sender("payment", platform.log, platform.clock)
+    answers = Answers()
 
-    async def report(key: str, answer: ProviderAnswered, traceparent: str) -> None:
-        cause = f"{key}/{answer.operation}"  # the effect's id, which is the provider's idempotency key
-        await sender.send(key, answer, actor="service:provider", traceparent=traceparent, causation=cause)
+    def report(effect: Effect, said: ProviderAnswered, traceparent: str) -> None:
+        answers.put(Answer(said.order_id, said, effect.id, "service:provider", platform.clock(), traceparent))
 
     policy, calls = POLICY.but(settings.provider_policy), faults.calls(platform.switches)
     own = platform.credentials
@@ -38,7 +38,14 @@ def build(settings: Settings) -> Process:
     def serve() -> FastAPI:
         return api.build(Queries(platform.view(), platform.log))
 
-    process = assemble(platform, api=serve, behaviour=BEHAVIOUR, projection=PaymentProjection(), offer=worker.offer)
+    process = assemble(
+        platform,
+        api=serve,
+        behaviour=BEHAVIOUR,
+        projection=PaymentProjection(),
+        offer=worker.offer,
+        answers=answers,
+    )
     process.background, process.drain = (worker.start,), (worker.drain,)
     process.close = (*process.close, vault.close)
     return process

@@ -2,16 +2,16 @@
 
     offer ─▶ [ask by key, if it may have been tried before] ─▶ call with that key ─▶ report done, declined or unknown
 
-An attempt ends with one report; a report that the log does not take is repeated until it does. What is offered and not
-reported when the process dies is offered again when its state is restored. What the provider says is not trusted: too late,
+An attempt ends with one report. What is offered and not decided upon when the process dies is offered again when its state is
+restored. What the provider says is not trusted: too late,
 too long, of the wrong type or about something else is `unknown`, and the provider is asked again.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import aiohttp
@@ -35,7 +35,6 @@ from payment.domain import Call
 PATIENCE = 3.0  # seconds for one attempt, the question before it included
 CONCURRENCY = 64
 LONGEST_DETAIL = 200
-LONGEST_PAUSE = 5.0
 
 # An attempt that failed is followed by the payment's next one, with a question before it: nothing is repeated underneath. The
 # breaker opens when nothing works any more, not when many cards are bad; while it is open the outcome of an attempt is unknown.
@@ -44,7 +43,7 @@ POLICY = Policy(deadline=PATIENCE, attempts=1, breaker=1.0, bulkhead=0, largest=
 Card = Callable[
     [Call], str
 ]  # opens the sealed token; what it raises makes the outcome unknown, and the saga gives up in time
-Report = Callable[[str, ProviderAnswered, str], Awaitable[Any]]  # aggregate id, the answer, traceparent
+Report = Callable[[Effect, ProviderAnswered, str], None]  # with the traceparent of the attempt
 
 _log = structlog.get_logger("provider")
 
@@ -151,14 +150,14 @@ class ProviderWorker:
         self._card = card
         self._concurrency = concurrency
         self._patience = patience
-        self._offered: deque[tuple[str, Effect, bool]] = deque()
+        self._offered: deque[tuple[Effect, bool]] = deque()
         self._in_work: dict[tuple[str, int], asyncio.Task[None]] = {}  # by operation and attempt
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: ProviderClient | None = None
 
     def offer(self, key: str, effect: Effect, restored: bool) -> None:
         """Have the effect performed soon. The same attempt offered again while it is in work is in work already."""
-        self._offered.append((key, effect, restored))
+        self._offered.append((effect, restored))
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._take)
@@ -183,18 +182,19 @@ class ProviderWorker:
 
     def _take(self) -> None:
         while self._client and self._offered and len(self._in_work) < self._concurrency:
-            key, effect, restored = self._offered.popleft()
+            effect, restored = self._offered.popleft()
             name = (effect.id, effect.intent.attempt)
             if name not in self._in_work:
-                task = asyncio.create_task(self._attempt(self._client, key, effect, restored))
+                task = asyncio.create_task(self._attempt(self._client, effect, restored))
                 self._in_work[name] = task
                 task.add_done_callback(partial(self._done, name))
 
-    def _done(self, name: tuple[str, int], _: asyncio.Task[None]) -> None:
-        del self._in_work[name]
+    def _done(self, name: tuple[str, int], task: asyncio.Task[None]) -> None:
+        if self._in_work.get(name) is task:
+            del self._in_work[name]
         self._take()
 
-    async def _attempt(self, client: ProviderClient, key: str, effect: Effect, restored: bool) -> None:
+    async def _attempt(self, client: ProviderClient, effect: Effect, restored: bool) -> None:
         call: Call = effect.intent
         tracecontext.enter(effect.traceparent, call.order_id)
         told = {"orderly.attempt": call.attempt, "orderly.restored": restored}
@@ -204,14 +204,7 @@ class ProviderWorker:
             if result == "unknown":
                 span.fail(result, detail)
         _log.info("effect", operation=call.operation, attempt=call.attempt, result=result, detail=detail)
+        traces.keep_soon()
+        del self._in_work[effect.id, call.attempt]  # who is offered it from now on has not heard of this answer
         answered = ProviderAnswered(call.order_id, call.operation, call.attempt, result, detail)
-        pause = 0.05
-        while True:
-            try:
-                await self._report(key, answered, span.traceparent)
-                traces.keep_soon()
-                return
-            except Exception as error:  # the answer must not be dropped, whatever is wrong
-                _log.warning("cannot report yet", order=key, operation=call.operation, error=repr(error))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+        self._report(effect, answered, span.traceparent)

@@ -14,7 +14,6 @@ from common.clock import system_clock
 from common.contracts.money import Money
 from common.contracts.payment import Operation, ProviderAnswered, Result
 from common.decider import Effect
-from common.errors import Unavailable
 from common.security.vault import Erased
 from common.testing.http import serving
 from payment.domain import Call
@@ -52,18 +51,14 @@ def card(call: Call) -> str:
 
 @dataclass
 class Reports:
-    """What the worker reported; the log refuses the first `refusals` of it."""
+    """What the worker reported."""
 
-    refusals: int = 0
     answers: list[ProviderAnswered] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, key: str, answer: ProviderAnswered, traceparent: str) -> None:
-        if self.refusals:
-            self.refusals -= 1
-            raise Unavailable("the log is away")
-        assert key == answer.order_id
+    def __call__(self, offered: Effect, answer: ProviderAnswered, traceparent: str) -> None:
+        assert offered.id == f"{answer.order_id}/{answer.operation}"
         self.answers.append(answer)
         self.traces.append(traceparent)
         self.arrived.set()
@@ -281,13 +276,6 @@ async def test_no_more_than_so_many_calls_are_in_work_at_once() -> None:
             found.worker.offer(f"o{number}", effect(order=f"o{number}"), False)
         await found.reports.count(20)
         assert found.watched.most_at_once == 3
-
-
-async def test_a_report_that_the_log_does_not_take_is_repeated_until_it_does() -> None:
-    async with scene(answering(200, json.dumps(GOOD).encode())) as found:
-        found.reports.refusals = 3
-        assert await found.outcome(effect()) == ("done", "")
-        assert len(found.watched.asked) == 1
 
 
 async def test_offers_from_other_threads_and_from_before_the_start_are_taken() -> None:

@@ -67,8 +67,10 @@ class FaultyConsumer(ConsumerAround):
 
     def _freeze(self) -> None:
         until = time.monotonic() + LONGEST_FREEZE
-        while time.monotonic() < until and self._switches.value(FREEZE) and not self._woken.wait(_TICK):
-            pass
+        while time.monotonic() < until and self._switches.value(FREEZE):
+            if self._woken.wait(_TICK):
+                self._woken.clear()
+                return
 
 
 def shuffled(records: Sequence[Stored]) -> Sequence[Stored]:

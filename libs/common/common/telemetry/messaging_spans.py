@@ -2,6 +2,7 @@
 
     send order.commands         an API or a worker appends a command
     process order.commands      one input, from its decision to the commit of its transaction: a child of the span that sent it
+    timer …, reply …            one that has no place in the log: a child of what it follows from
     project order               a batch folded into the read model: linked to each trace in it, or a child of the only one
 
 What a decision sends bears the traceparent of its span, and so does the state that it leaves: a timer, an effect, or a
@@ -60,7 +61,7 @@ class Decided:
         if cause.topic:
             self._span = traces.start(f"process {cause.topic}", "consumer", envelope.traceparent, {})
         else:
-            self._span = traces.start(f"timer {cause.type}", "internal", envelope.traceparent, {})
+            self._span = traces.start(f"{cause.kind} {cause.type}", "internal", envelope.traceparent, {})
         tracecontext.enter(self._span.traceparent, envelope.correlation)
         if self._span.recorded:
             self._span.set(_processing(cause))
