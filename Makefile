@@ -39,7 +39,9 @@ down: $(RUNTIME) ## Stop it
 status: $(RUNTIME) ## Show services, ports, memory and health
 	@$(ORDERLY) status $(ARGS)
 
-test: check unit simulation integration process-tests faults ## Check everything there is to check
+test: $(DEV) ## Check everything there is to check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line check simulation # each uses one processor
+	@$(MAKE) --no-print-directory unit integration process-tests faults
 
 check: $(DEV) sbom ## Lint, formatting, types, imports; insecure code, secrets, licences, and the bill of materials
 	.venv/bin/ruff check
@@ -62,7 +64,7 @@ integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started f
 	.venv/bin/pytest -n 2 --dist loadfile -m "(kafka or redis) and not process and not faults"
 
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
-	.venv/bin/pytest -m simulation
+	.venv/bin/pytest -m simulation tests/simulation
 
 exactly-once: $(DEV) ## What delayed frames do to the client library's transactions, and that they do nothing to ours
 	@.venv/bin/python -m tests.integration.exactly_once $(ARGS)
@@ -77,7 +79,7 @@ e2e: $(DEV) ## What a customer and an operator go through, on TARGET=embedded, k
 	ORDERLY_TARGET=$(TARGET) .venv/bin/pytest -m process tests/e2e $(ARGS)
 
 cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
-	.venv/bin/pytest -m cluster tests/cluster
+	.venv/bin/pytest -n 2 --dist loadfile -m cluster tests/cluster
 
 chart: $(DEV) $(CHART_TOOLS) ## Hold chart and image to their tools: lint, schemas, unit tests, security, every value used
 	.venv/bin/pytest -m chart tests/chart

@@ -1,29 +1,16 @@
 """Every line of hostile input: a 4xx problem, never a 500, and never an echo of what was sent."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
-from gateway.testing import PLACED, PRODUCT, Edge, edge
+from gateway.testing import PLACED, PRODUCT, Edge
 
 CANARY = "canary-91c4"
 
 
+pytest_plugins = ["gateway.fixtures"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def shared() -> AsyncIterator[Edge]:
-    async with edge() as it:
-        yield it
-
-
-@pytest.fixture
-def gateway(shared: Edge) -> Edge:
-    shared.service.forget()
-    return shared
 
 
 def order(quantity: str = "1", token: str = '"tok_ok"', more: str = "", line: str = "") -> bytes:

@@ -4,14 +4,13 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-import pytest_asyncio
 
 from common.security.identity import Identity
 from common.testing.http import Reply
@@ -81,19 +80,8 @@ def answered(reply: Reply) -> Mapping[str, str]:
     return dict(parse_qsl(query, strict_parsing=True))
 
 
+pytest_plugins = ["gateway.fixtures"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def shared() -> AsyncIterator[Edge]:
-    async with edge() as it:
-        yield it
-
-
-@pytest.fixture
-def gateway(shared: Edge) -> Edge:
-    shared.service.forget()
-    return shared
 
 
 async def lists(gateway: Edge, token: str) -> Reply:
