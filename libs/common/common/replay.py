@@ -6,9 +6,10 @@ run meanwhile; a document that is being changed is compared again until both sho
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import islice
 
 from common.engine import Engine
 from common.eventlog import EventLog
@@ -46,18 +47,28 @@ def rebuild(
 
 
 def compare(live: ReadModel, fresh: ReadModel, catch_up: Callable[[], object], within: float = PATIENCE) -> Difference:
-    """`catch_up` folds into `fresh` what has happened since; after `within` seconds late is different."""
+    """`catch_up` folds into `fresh` what has happened since; after `within` seconds late is different. It keeps in mind what
+    differs or may, and no more, however many documents there are."""
     found = Difference()
     until = time.monotonic() + within
-    unsure = list({document.key for model in (live, fresh) for document in model.documents()})
-    found.compared = len(unsure)
+    unsure: list[str] = []
+    for keys in _keys_of(live, fresh):
+        found.compared += len(keys)
+        unsure += _judged(keys, live, fresh, found, last=False)
     while unsure:
+        time.sleep(0.2)
+        catch_up()
         last = time.monotonic() > until
         unsure = [key for some in _chunks(unsure) for key in _judged(some, live, fresh, found, last)]
-        if unsure:
-            time.sleep(0.2)
-            catch_up()
     return found
+
+
+def _keys_of(live: ReadModel, fresh: ReadModel) -> Iterator[Sequence[str]]:
+    """All that the live one has, then those that only the fresh one has."""
+    yield from _chunks(document.key for document in live.documents())
+    for keys in _chunks(document.key for document in fresh.documents()):
+        known = live.load(keys)
+        yield [key for key in keys if key not in known]
 
 
 def _judged(keys: Sequence[str], live: ReadModel, fresh: ReadModel, found: Difference, last: bool) -> Iterator[str]:
@@ -77,9 +88,10 @@ def _judged(keys: Sequence[str], live: ReadModel, fresh: ReadModel, found: Diffe
             found.missing.append(key)
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), BATCH):
-        yield keys[start : start + BATCH]
+def _chunks(keys: Iterable[str]) -> Iterator[Sequence[str]]:
+    left = iter(keys)
+    while some := list(islice(left, BATCH)):
+        yield some
 
 
 def run(service: str, projection: Projection, engine: Engine, *, switch: bool, patience: float = PATIENCE) -> int:
