@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from common.clock import SECOND
 from common.decider import Behaviour, Wake
 from inventory.handlers import BEHAVIOUR as INVENTORY
@@ -54,13 +56,13 @@ def behaving(fault: Callable[..., Any], changed: Behaviour[Any]) -> Mutant:
 def hasty(state: Any) -> Wake | None:
     """Timers fire nine seconds early. (test_saga.py: a stale timer changes nothing)"""
     wake = ORDER.wake(state)
-    return wake and replace(wake, at=wake.at - 9 * SECOND)
+    return wake and msgspec.structs.replace(wake, at=wake.at - 9 * SECOND)
 
 
 def never_asks_first(state: Any) -> Any:
     """A provider that keeps its promise about keys may be called again at once. (test_payment_domain.py: asked by key first)"""
     found = PAYMENTS.effect(state)
-    return found and replace(found, intent=replace(found.intent, ask_first=False))
+    return found and msgspec.structs.replace(found, intent=replace(found.intent, ask_first=False))
 
 
 def table(mutants: Iterable[Mutant]) -> dict[str, Mutant]:

@@ -130,7 +130,7 @@ class MarkerTooFar(Faulty):
     def send(self, record: Record) -> None:
         if record.key == MARKER and record.value:
             marker = msgspec.json.decode(record.value, type=Checkpoint)
-            record = replace(record, value=encode(Checkpoint(marker.version + 1)))
+            record = msgspec.structs.replace(record, value=encode(Checkpoint(marker.version + 1)))
         self._inner.send(record)
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from common.clock import Instant
 from common.contracts.payment import PaymentVoided, ProviderAnswered, VoidPayment, VoidRequested
 from common.decider import Decision, Effect, Input
@@ -17,7 +19,7 @@ def silence_means_no(payment: Payment, given: Input, at: Instant) -> Decision:
     """An authorization without an answer is taken for a refusal."""
     answer = given.message
     if isinstance(answer, ProviderAnswered) and (answer.operation, answer.result) == ("authorize", "unknown"):
-        given = replace(given, message=replace(answer, result="declined"))
+        given = msgspec.structs.replace(given, message=replace(answer, result="declined"))
     return handle(payment, given, at)
 
 
@@ -25,7 +27,7 @@ def silence_means_yes(payment: Payment, given: Input, at: Instant) -> Decision:
     """A capture without an answer is taken for done."""
     answer = given.message
     if isinstance(answer, ProviderAnswered) and (answer.operation, answer.result) == ("capture", "unknown"):
-        given = replace(given, message=replace(answer, result="done"))
+        given = msgspec.structs.replace(given, message=replace(answer, result="done"))
     return handle(payment, given, at)
 
 

@@ -21,8 +21,7 @@ S = TypeVar("S")
 MARKER = "*marker"  # no aggregate id has a star
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate(Generic[S]):
+class Aggregate(msgspec.Struct, Generic[S], frozen=True):
     """`trace` is the W3C traceparent of the last message that changed it: timers and effects go on under it."""
 
     version: int

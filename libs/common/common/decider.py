@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from common.clock import Instant
 from common.codec import Codec
 from common.messages import Envelope, Message, Request
@@ -18,16 +20,14 @@ from common.messages import Envelope, Message, Request
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The events go to the aggregate's history, the requests to others, in one transaction."""
 
     events: Sequence[Message] = ()
     requests: Sequence[Request] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """What a decision is made upon: the message and who sent it. A timer's envelope has the service as its actor."""
 
     key: str
@@ -35,16 +35,14 @@ class Input:
     envelope: Envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(msgspec.Struct, frozen=True):
     """The aggregate wants to hear `timer` at `at`, unless something happens first."""
 
     at: Instant
     timer: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """Something to be done in the world outside, under an idempotency key; its answer comes back as an input."""
 
     id: str  # the idempotency key: the same for every attempt of one operation

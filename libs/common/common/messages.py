@@ -1,12 +1,15 @@
 """A message is an immutable value; an envelope is what travels with it.
 
 Commands are imperatives, events past tense. Every message is a frozen dataclass, so that the domain needs nothing but the
-standard library, and every one of them may be shared between threads.
+standard library, and every one of them may be shared between threads. What goes around messages is made several times for each
+of them, and therefore is a struct: a tenth of the time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
+
+import msgspec
 
 from common.clock import Instant
 
@@ -22,8 +25,7 @@ def message(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, slots=True)(cls)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """Who says it, when, why, and where the answer goes (law L14). Written as record headers.
 
     `correlation` is the business thing that a whole conversation is about (the order id), `causation` the id of the message
@@ -73,8 +75,7 @@ class Envelope:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A message to another aggregate, not yet on its way. `reply_to` empty: no answer is wanted."""
 
     topic: str

@@ -14,10 +14,10 @@ Not thread-safe: one thread calls `step` again and again. Deterministic, given t
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
+import msgspec
 import structlog
 
 from common import checkpoint, topology
@@ -231,7 +231,7 @@ class Processor(Generic[S]):
             heapq.heappush(self._farewells, (farewell, partition, key))
         effect = self._behaviour.effect(aggregate.state)
         if effect is not None and (before is None or self._behaviour.effect(before.state) != effect):
-            self._offer(key, replace(effect, traceparent=aggregate.trace), restored)
+            self._offer(key, msgspec.structs.replace(effect, traceparent=aggregate.trace), restored)
 
     def _forget(self, now: Instant) -> None:
         while self._farewells and self._farewells[0][0] <= now:

@@ -1,7 +1,6 @@
 """What one step of a processor decided, not yet committed: records to write and states to keep if they are written."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 import msgspec
@@ -137,7 +136,7 @@ class Staged(Generic[S]):
         """From here on all that it causes belongs to a span of its own."""
         decided = Decided(cause, envelope)
         self.decided.append(decided)
-        return replace(envelope, traceparent=decided.traceparent)
+        return msgspec.structs.replace(envelope, traceparent=decided.traceparent)
 
     def _aggregate(self, partition: int, key: str) -> Aggregate[S] | None:
         staged = self.aggregates.get((partition, key))
@@ -184,7 +183,7 @@ class Staged(Generic[S]):
             for event in decision.events
         ]
         sent = [Sent(type(r.message).__name__, r.topic, r.key) for r in decision.requests]
-        envelope = replace(
+        envelope = msgspec.structs.replace(
             given.envelope,
             id=f"{stem}.0",
             type=",".join(frame.type for frame in frames) or "Nothing",

@@ -18,9 +18,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from common.clock import Instant, Millis
 
@@ -48,8 +50,7 @@ class Position(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A record to be written. `value` None erases the key in a compacted topic (a tombstone).
 
     `partition` None: chosen by `partition_of(key)`.
@@ -58,7 +59,7 @@ class Record:
     topic: str
     key: str
     value: bytes | None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     partition: int | None = None
 
 
@@ -74,8 +75,7 @@ class Stored(NamedTuple):
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What one poll brought. Handle `lost`, then `gained`, then `records`; a gained partition starts at its committed
     offset (0 if there is none) unless `seek` says otherwise, and its records may already be in the same batch."""
 

@@ -10,7 +10,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+
+import msgspec
 
 from common.errors import Unavailable
 from common.eventlog import Batch, Consumer, EventLog, Position, Record, Stored
@@ -58,7 +59,7 @@ class FaultyConsumer(ConsumerAround):
         if batch.records and (latency := self._switches.amount(LATENCY)):
             self._woken.wait(latency)
         if len(batch.records) > 1 and self._switches.amount(REORDER):
-            return replace(batch, records=shuffled(batch.records))
+            return msgspec.structs.replace(batch, records=shuffled(batch.records))
         return batch
 
     def wake(self) -> None:
