@@ -40,6 +40,10 @@ def doing() -> Doing:
     return _doing.get()
 
 
+def resume(what: Doing) -> None:
+    _doing.set(what)
+
+
 _KEY = "orderly.traceparent"
 _SAMPLED = frozenset(f"{flags:02x}" for flags in range(1, 256, 2))  # the last bit
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")

@@ -16,20 +16,22 @@ from common.telemetry.masking import mask
 def configure(service: str, level: str = "info") -> None:
     """Set up this process's logging, once, at start. Lines of other libraries (uvicorn, asyncio) join in the same form."""
 
+    encode = msgspec.json.Encoder(enc_hook=repr).encode
+
     def name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {"service": service, **event}
 
     def render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-        return msgspec.json.encode(event, enc_hook=repr)  # escapes control characters: one event is one line
+        return encode(event)  # escapes control characters: one event is one line
 
     structlog.configure(
         processors=[
-            name,
+            structlog.processors.format_exc_info,
+            mask,
+            name,  # from here on nothing comes from whoever writes the line
             _doing,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.format_exc_info,
-            mask,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -6,6 +6,7 @@ field alone.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from structlog.types import EventDict, WrappedLogger
@@ -32,13 +33,18 @@ def _suspicious(text: str) -> bool:
     return "@" in text or "eyJ" in text or "earer " in text or "tok_" in text or "-----BEGIN" in text
 
 
+@lru_cache(1000)
+def _secret(name: Any) -> bool:
+    return str(name).lower() in FIELDS
+
+
 def masked(value: Any) -> Any:
     """The value without what is nobody's business; the same object where there is nothing of it."""
     match value:
         case str():
             return _LOOKS.sub(MASK, value) if _suspicious(value) else value
         case dict():
-            return {name: MASK if str(name).lower() in FIELDS else masked(it) for name, it in value.items()}
+            return {name: MASK if _secret(name) else masked(it) for name, it in value.items()}
         case list() | tuple():
             return [masked(it) for it in value]
         case bytes() | BaseException():
@@ -48,6 +54,6 @@ def masked(value: Any) -> Any:
 
 
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The last structlog processor before a line is written, so that it sees tracebacks too."""
+    """For structlog, after tracebacks have become text."""
     cleaned: EventDict = masked(dict(event))
     return cleaned

@@ -11,8 +11,7 @@ tracing is off, or nobody began a trace, it is that of whoever asked, unchanged.
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,22 +146,32 @@ def start(
     return Span(f"00-{trace}-{_span_id()}-01", _service, name, kind, parent, now, 0, "", {**attributes}, [], [*links])
 
 
-@contextmanager
-def span(name: str, kind: Kind, attributes: Attributes, parent: str | None = None) -> Iterator[Span]:
+def span(name: str, kind: Kind, attributes: Attributes, parent: str | None = None) -> "_Block":
     """A span around a block, which works under it. `parent` None: what this task does now."""
-    before = tracecontext.doing()
-    made = start(name, kind, before.traceparent if parent is None else parent, attributes)
-    if made.recorded and before.order:
-        made.attributes[ORDER] = before.order
-    tracecontext.enter(made.traceparent, before.order)
-    try:
-        yield made
-    except BaseException as error:
-        made.fail(type(error).__name__, str(error))
-        raise
-    finally:
-        made.finish()
-        tracecontext.enter(*before)
+    return _Block(name, kind, attributes, parent)
+
+
+class _Block:
+    """A generator would take as long as the span does."""
+
+    __slots__ = ("_before", "_made")
+
+    def __init__(self, name: str, kind: Kind, attributes: Attributes, parent: str | None) -> None:
+        self._before = before = tracecontext.doing()
+        self._made = start(name, kind, before.traceparent if parent is None else parent, attributes)
+
+    def __enter__(self) -> Span:
+        made, before = self._made, self._before
+        if before.order and made.recorded:
+            made.attributes[ORDER] = before.order
+        tracecontext.resume(tracecontext.Doing(made.traceparent, before.order))
+        return made
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            self._made.fail(type(error).__name__, str(error))
+        self._made.finish()
+        tracecontext.resume(self._before)
 
 
 def _span_id() -> str:
