@@ -44,9 +44,15 @@ class Outcome:
         errors = Counter(what for order in self.orders for _, what in order.errors)
         told = ", ".join(f"{count} × {what}" for what, count in errors.most_common()) or "none"
         late = max((order.sent - order.due for order in self.orders), default=0.0)
-        wrong = [f"  ✗ {it}" for it in self.wrong] or ["0 acknowledged orders lost, all laws hold, every order ended"]
         sums = f"{len(self.orders)} orders, sent up to {late:.1f} s too late; client errors: {told}"
-        return "\n".join([table(rows), "", sums, *wrong])
+        return f"{table(rows)}\n\n{sums}"
+
+    @property
+    def verdict(self) -> str:
+        return (
+            "\n".join(f"  ✗ {it}" for it in self.wrong)
+            or "0 acknowledged orders lost, all laws hold, every order ended"
+        )
 
 
 def main() -> int:
@@ -67,14 +73,17 @@ def main() -> int:
         for it in Site(installed, given.next_tag).disruptions()
         if not words or any(word in str(it.fault) for word in words)
     ]
-    outcome = asyncio.run(run(installed, url, chosen * given.times, given.rate, given.seed))
-    print(f"\n{outcome}")
+    journals = Path(tempfile.mkdtemp(prefix="orderly-under-load-"))
+    outcome = asyncio.run(run(journals, url, chosen * given.times, given.rate, given.seed))
+    print(f"\n{outcome}\n\nchecking the laws …", flush=True)
+    _, found = installed.verify(journals)
+    outcome.wrong += [f"{it['id']} {it['verdict']}: {it['first']}" for it in found["laws"] if it["verdict"] != "holds"]
+    print(outcome.verdict)
     return 1 if outcome.wrong else 0
 
 
-async def run(installed: Installed, url: str, disruptions: list[Disruption], rate: float, seed: int) -> Outcome:
+async def run(journals: Path, url: str, disruptions: list[Disruption], rate: float, seed: int) -> Outcome:
     outcome = Outcome()
-    journals = Path(tempfile.mkdtemp(prefix="orderly-under-load-"))
     tokens = await asyncio.to_thread(prepare, url)
     patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
     connections = aiohttp.TCPConnector(limit=0)
@@ -93,8 +102,6 @@ async def run(installed: Installed, url: str, disruptions: list[Disruption], rat
     outcome.orders, outcome.wrong = load.told, list(customers.surprises)
     if late:
         outcome.wrong.append(f"{late} orders had not ended {SETTLE_WITHIN:.0f} s after the last")
-    _, found = await asyncio.to_thread(installed.verify, journals)
-    outcome.wrong += [f"{it['id']} {it['verdict']}: {it['first']}" for it in found["laws"] if it["verdict"] != "holds"]
     return outcome
 
 
