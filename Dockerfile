@@ -23,6 +23,7 @@ RUN set -- ./libs/* ./services/${SERVICE} && \
 
 FROM ${BASE}
 ARG BASE
+COPY --from=built /opt/orderly /opt/orderly
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Orderly" \
@@ -31,7 +32,6 @@ LABEL org.opencontainers.image.title="Orderly" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE}"
-COPY --from=built /opt/orderly /opt/orderly
 # HOME is where a read-only root lets nobody write: pods mount what they write to
 ENV PATH=/opt/orderly/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 WORKDIR /tmp

@@ -8,11 +8,15 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
 from common import topology
 from common.contracts.inventory import ProductPut, StockReceived
-from common.errors import Refused
+from common.errors import Refused, Unavailable
 from common.eventlog import EventLog, Stored
 from common.readmodel import View
+
+_log = structlog.get_logger("changes")
 
 MOST_LISTENERS = 16
 HEARTBEAT = 10.0  # seconds
@@ -26,8 +30,8 @@ class Changes:
         self._listeners = 0
 
     def stream(self) -> AsyncIterator[bytes]:
-        """A comment when it listens, then `data: <sku>` for each change, and a comment now and then. Raises Refused for too
-        many listeners."""
+        """A comment when it listens, then `data: <sku>` for each change, and a comment now and then. Ends when the log or the
+        read model is away: whoever follows asks again. Raises Refused for too many listeners."""
         if self._listeners >= MOST_LISTENERS:
             raise Refused(f"{MOST_LISTENERS} listen already")
         return self._tell()
@@ -55,6 +59,8 @@ class Changes:
                         heard = time.monotonic()
             finally:
                 thread.submit(reader.close)
+        except Unavailable as error:
+            _log.info("nobody can be told of changes", error=str(error))
         finally:
             self._listeners -= 1
             thread.shutdown(wait=False)
