@@ -3,6 +3,7 @@
 ENGINE ?= embedded# what it runs on: embedded, or kafka: a real Kafka and a real Redis, found or started
 TARGET ?= embedded# where make e2e finds its platform: embedded, kafka, or cluster
 SOAK_MINUTES ?= 60# how long make soak goes on
+WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))# most tests wait more than they compute
 ARGS ?=# more for the orderly command: make run ARGS="--port 9000"
 
 ORDERLY := .venv/bin/orderly
@@ -58,7 +59,7 @@ sbom: $(DEV) ## Write what is shipped, with hashes, to build/sbom (CycloneDX): f
 	$(SBOM) requirements/kafka.lock -o build/sbom/orderly-kafka.cdx.json
 
 unit: $(DEV) ## Unit and contract tests
-	.venv/bin/pytest -n auto -m "not process and not simulation and not faults and not kafka and not redis and not cluster and not chart"
+	.venv/bin/pytest -n $(WORKERS) -m "not process and not simulation and not faults and not kafka and not redis and not cluster and not chart"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
 	.venv/bin/pytest -n 2 --dist loadfile -m "(kafka or redis) and not process and not faults"
@@ -73,7 +74,7 @@ fuzz: $(DEV) ## schemathesis against a gateway of its own: ARGS="--examples 100 
 	@PYTHONPATH=tests/e2e .venv/bin/python -m tests.security.fuzz $(ARGS)
 
 process-tests: $(DEV) ## The real processes, as their users meet them
-	.venv/bin/pytest -n 2 --dist loadfile -m process
+	.venv/bin/pytest -n 3 --dist loadfile -m process
 
 e2e: $(DEV) ## What a customer and an operator go through, on TARGET=embedded, kafka, or cluster: the one that make cluster-up installed
 	ORDERLY_TARGET=$(TARGET) .venv/bin/pytest -m process tests/e2e $(ARGS)

@@ -1,15 +1,15 @@
-"""One running platform for each test module and engine, its laws checked afterwards; on this machine, on data of its own.
+"""One running platform for each engine, its laws checked after each test module; on this machine, on data of its own.
 
-ORDERLY_TARGET names one, to test no other: embedded, kafka, or cluster, the one that is installed there (tests/cluster). What a
-module wants of it: UP, more words for `orderly up`, and SCALE, how many processes there are, by service or `service.role`. What
-is marked `local` is about this machine's own, and not for a cluster.
+ORDERLY_TARGET names one, to test no other: embedded, kafka, or cluster, the one that is installed there (tests/cluster). A
+module whose SCALE says how many processes there are, by service or `service.role`, has a platform of its own. What is marked
+`local` is about this machine's own, and not for a cluster.
 """
 
+import functools
 import json
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
@@ -29,16 +29,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [it for it in items if it not in elsewhere]
 
 
+Share = Callable[[str], Target]
+
+
+@pytest.fixture(scope="session")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Share]:
+    """The platform on an engine that nobody asks anything special of. It runs until the last test is over."""
+    with ExitStack() as opened:
+        yield functools.cache(
+            lambda engine: opened.enter_context(here(System(tmp_path_factory.mktemp(engine), engine=engine)))
+        )
+
+
 @pytest.fixture(scope="module", params=[TARGET] if TARGET else ENGINES)
-def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    data: Path = tmp_path_factory.mktemp("data")
-    more, scale = getattr(request.module, "UP", ()), getattr(request.module, "SCALE", {})
-    place: AbstractContextManager[Target] = (
-        Installation(data, more, scale).running()
-        if request.param == CLUSTER
-        else here(System(data, more, scale, engine=request.param))
-    )
-    with place as found:
+def system(request: pytest.FixtureRequest, share: Share, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    scale = getattr(request.module, "SCALE", {})
+    with ExitStack() as opened:
+        found: Target
+        if request.param == CLUSTER:
+            found = opened.enter_context(Installation(tmp_path_factory.mktemp("data"), scale=scale).running())
+        elif scale:
+            found = opened.enter_context(
+                here(System(tmp_path_factory.mktemp("data"), scale=scale, engine=request.param))
+            )
+        else:
+            found = share(request.param)
         yield found
         code, report = found.verify()
         assert code == 0, json.dumps(report, indent=1)

@@ -23,6 +23,7 @@ from orderly.health import UNREACHABLE
 Json = dict[str, Any]
 
 PRICE = {"amount": 1999, "currency": "EUR"}
+NOT_NOW = (429, 502, 503, 504)  # ask again
 
 
 @dataclass
@@ -115,12 +116,10 @@ class Target(ABC):
 
     async def stock(self, sku: str, quantity: int, price: Mapping[str, Any] = PRICE) -> None:
         async with self.client("operator") as operator:
-            status, _, _ = await operator.call("PUT", f"/v1/products/{sku}", {"name": sku, "price": dict(price)})
-            assert status == 200
+            await operator.insist("PUT", f"/v1/products/{sku}", {"name": sku, "price": dict(price)})
             if quantity:
                 key = {"Idempotency-Key": uuid.uuid4().hex}
-                status, _, _ = await operator.call("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)
-                assert status == 200
+                await operator.insist("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)
 
 
 def answer_on(port: int, path: str) -> tuple[int, str]:
@@ -147,6 +146,19 @@ class Client:
         async with self.session.request(method, path, json=body, headers=headers or {}) as answer:
             return answer.status, await answer.json(content_type=None), answer.headers
 
+    async def insist(
+        self, method: str, path: str, body: Json, headers: Mapping[str, str] | None = None, within: float = 60.0
+    ) -> tuple[int, Json]:
+        """Status and answer when it is done. Raises TimeoutError when nobody answers, AssertionError when it is refused."""
+        async with asyncio.timeout(within):
+            while True:
+                with suppress(aiohttp.ClientError):
+                    status, answer, _ = await self.call(method, path, body, headers)
+                    if status in (200, 202):
+                        return status, answer
+                    assert status in NOT_NOW, (status, answer)
+                await asyncio.sleep(0.2)
+
     async def place(
         self,
         lines: Sequence[tuple[str, int]],
@@ -162,18 +174,9 @@ class Client:
         body = {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines], "payment_token": token}
         said = {"client": f"{self.name}/{key}", "idempotency_key": key, "fingerprint": json.dumps(body)}
         self.note("intent", **said)
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    status, answer, _ = await self.call("POST", "/v1/orders", body, headers)
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.2)
-                    continue
-                if status in (200, 202):
-                    self.note("ack", **said, order_id=answer["order_id"], code=status)
-                    return answer
-                assert status in (429, 503, 504, 502), (status, answer)
-                await asyncio.sleep(0.2)
+        status, answer = await self.insist("POST", "/v1/orders", body, headers, within)
+        self.note("ack", **said, order_id=answer["order_id"], code=status)
+        return answer
 
     async def order(self, order_id: str) -> Json | None:
         """What is shown now; None when it cannot be asked."""

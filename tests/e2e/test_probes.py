@@ -31,7 +31,7 @@ async def test_without_its_broker_a_service_lives_and_is_not_ready(system: Targe
         eventually(lambda: statuses(system, before, "/readyz"), lambda it: it == {503}, within=60)
         assert statuses(system, before, "/livez") == {200}
     eventually(lambda: statuses(system, before, "/readyz"), lambda it: it == {200}, within=120)
-    await system.once("tea", 10)
+    await system.once("tea", 10_000)
     async with system.client("alice") as alice:
         order = await alice.place([("tea", 1)], within=120)
         assert (await alice.final(order["order_id"]))["status"] == "confirmed"

@@ -139,13 +139,13 @@ def test_what_the_servers_know_of_passwords_is_for_their_owner_alone(system: Sys
 
 
 async def test_the_servers_take_new_certificates_and_orders_go_on(system: System) -> None:
+    await system.once("tea", 100)
     ports = [service["port"] for service in system.status()["services"][:2]]
     before = [shown(port) for port in ports]
     orderly("certs", "rotate", data=system.data)
     taken = asyncio.to_thread(
         lambda: eventually(lambda: all(shown(port) != old for port, old in zip(ports, before, strict=True)), within=60)
     )
-    await system.once("tea", 100)
     async with system.client("alice") as alice:
         placed = await alice.place([("tea", 1)], wait=10)
         assert (await alice.final(placed["order_id"]))["status"] == "confirmed"
