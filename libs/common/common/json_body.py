@@ -57,7 +57,7 @@ def decode(raw: bytes, model: type[M]) -> M:
     if _too_deep(raw):
         raise Problem(400, "malformed-json", f"The JSON is nested more than {DEEPEST} levels deep.")
     try:
-        json.loads(raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+        _strict(raw.decode())
     except ValueError:  # bad UTF-8, bad JSON, and what the hooks refuse; its message may quote the body
         raise _malformed() from None
     try:
@@ -91,6 +91,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 def _finite(number: str) -> None:
     if not math.isfinite(float(number)):
         raise ValueError("not a finite number")
+
+
+_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite).decode
 
 
 def _malformed() -> Problem:

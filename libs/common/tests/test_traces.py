@@ -16,9 +16,11 @@ from common.codec import Cause
 from common.errors import SettingsError
 from common.eventlog import Stored
 from common.messages import Envelope
+from common.readmodel.memory import MemoryReadModel
 from common.telemetry import spanfile, traces
 from common.telemetry.messaging_spans import Decided, projecting
 from common.telemetry.spanexport import readable
+from common.telemetry.view_spans import TracedView
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ORDER = "ord_" + "0" * 32
@@ -149,6 +151,18 @@ def test_an_error_in_the_block_is_the_spans_error_too(file: Path) -> None:
         raise ValueError("broken")
     (found,) = kept(file)
     assert (found["error"], found["attributes"]["error.type"]) == ("broken", "ValueError")
+
+
+async def test_who_waits_for_a_change_and_looks_again_asks_one_question(file: Path) -> None:
+    tracecontext.enter(PARENT, ORDER)
+    view = TracedView(MemoryReadModel().view(), "order")
+    await view.get(ORDER)
+    for _ in range(3):
+        await view.changed(ORDER, 0.01)
+        await view.get(ORDER)
+    assert [it["name"] for it in kept(file)] == ["get order"]
+    await view.get(ORDER)
+    assert len(kept(file)) == 2
 
 
 def test_what_happens_in_the_block_is_under_the_span_and_afterwards_no_more(file: Path) -> None:
