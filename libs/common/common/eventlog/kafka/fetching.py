@@ -17,9 +17,9 @@ from common.eventlog.kafka.wire import Node, Place, Wire, check
 from common.eventlog.port import Stored
 
 LONGEST_WAIT = 1_000  # milliseconds that a broker holds a request back for want of records
-PARTITION_BYTES = 256 << 10  # of one answer
-ANSWER_BYTES = 2 << 20
-ENOUGH = 100  # records of a partition that wait to be taken: do not ask for more; what waits has five times its size in memory
+PARTITION_BYTES = 1 << 20  # of one answer
+ANSWER_BYTES = 2 << 20  # what waits to be taken has five times its size in memory
+ENOUGH = 500  # records that wait to be taken: do not ask for more
 
 _Topic = FetchRequest.FetchTopic
 _Partition = _Topic.FetchPartition
