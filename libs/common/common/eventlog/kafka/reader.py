@@ -34,15 +34,15 @@ class KafkaReader:
         found: list[Stored] = []
         moved = False
         while True:
+            behind = [place for place, end in self._fetcher.ends().items() if self._positions[place] < end]
+            moved = moved or bool(behind)
+            found += self._take(behind, limit - len(found))
             try:
-                await self._fetcher.ask()
+                await self._fetcher.ask()  # now that there is room again: nothing else would end the pause
             except errors.KafkaError:
                 if found:
                     return found  # the next poll will see whether it has passed
                 raise
-            behind = [place for place, end in self._fetcher.ends().items() if self._positions[place] < end]
-            moved = moved or bool(behind)
-            found += self._take(behind, limit - len(found))
             if (moved and (len(found) >= limit or not self._fetcher.more)) or time.monotonic() >= until:
                 return found
             await self._wire.pause(until)
