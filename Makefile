@@ -62,7 +62,7 @@ unit: $(DEV) ## Unit and contract tests
 	.venv/bin/pytest -n $(WORKERS) -m "not process and not simulation and not faults and not kafka and not redis and not cluster and not chart"
 
 integration: $(DEV) ## The contracts on a real Kafka and a real Redis, started for it where they can be had
-	.venv/bin/pytest -n 2 --dist loadfile -m "(kafka or redis) and not process and not faults"
+	.venv/bin/pytest -n 3 --dist loadfile -m "(kafka or redis) and not process and not faults"
 
 simulation: $(DEV) ## The services in one thread, under thousands of adversarial schedules
 	.venv/bin/pytest -m simulation tests/simulation
