@@ -1,16 +1,18 @@
-"""What the tests ask of a broker that no program of the platform ever asks."""
+"""What the tests ask of a broker that no program of the platform ever asks, and what all of them need."""
 
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from kafka.protocol.admin import DeleteRecordsRequest, IncrementalAlterConfigsRequest
 
-from common.eventlog.kafka import KafkaConnection
+from common.eventlog.kafka import KafkaConnection, KafkaLog
 from common.eventlog.kafka.batches import encode
 from common.eventlog.kafka.transactions import Transactions
 from common.eventlog.kafka.wire import Place, Wire, check
 from common.eventlog.port import Record, Topic
+from common.testing.eventlog_contract.engine import text
 
 _Resource = IncrementalAlterConfigsRequest.AlterConfigsResource
 _Config = _Resource.AlterableConfig
@@ -63,3 +65,19 @@ def _with_wire(connection: KafkaConnection, work: Callable[[Wire], Coroutine[Any
         wire.run(work(wire))
     finally:
         wire.close()
+
+
+def fresh(partitions: int = 1) -> Topic:
+    return Topic(f"t-{uuid.uuid4().hex}", partitions)
+
+
+def values(log: KafkaLog, topic: str, partition: int = 0) -> list[str]:
+    reader = log.reader({(topic, partition): 0})
+    try:
+        found: list[str] = []
+        end = log.end_offsets(topic)[partition]
+        while reader.positions()[topic, partition] < end:
+            found += [text(each) for each in reader.poll(0.1)]
+        return found
+    finally:
+        reader.close()

@@ -15,10 +15,10 @@ from common.errors import Fenced, LogError, Unavailable
 from common.eventlog import Cleanup, Record, Topic
 from common.eventlog.kafka import KafkaConnection, KafkaLog, features
 from common.telemetry import metrics
-from common.testing.eventlog_contract.engine import follow, text
+from common.testing.eventlog_contract.engine import follow
 from common.testing.eventually import eventually
 from orderly.backing.private import Brokers
-from tests.integration.administration import alter_topic, delete_records
+from tests.integration.administration import alter_topic, delete_records, fresh, values
 
 pytestmark = pytest.mark.kafka
 
@@ -41,22 +41,6 @@ def own(tmp_path: Path) -> Iterator[Brokers]:
     brokers = Brokers.start(tmp_path)
     yield brokers
     brokers.stop()
-
-
-def fresh(partitions: int = 1) -> Topic:
-    return Topic(f"t-{uuid.uuid4().hex}", partitions)
-
-
-def values(log: KafkaLog, topic: str, partition: int = 0) -> list[str]:
-    reader = log.reader({(topic, partition): 0})
-    try:
-        found: list[str] = []
-        end = log.end_offsets(topic)[partition]
-        while reader.positions()[topic, partition] < end:
-            found += [text(each) for each in reader.poll(0.1)]
-        return found
-    finally:
-        reader.close()
 
 
 def test_topics_may_be_created_by_many_at_once(connection: KafkaConnection) -> None:

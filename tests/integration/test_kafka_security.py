@@ -179,6 +179,7 @@ def work(log: EventLog) -> None:
             lambda: (reader.poll(0.1), reader.positions())[1],
             lambda at: all(at[t, PARTITION] >= ends[t] for t in heard),
         )
+        reader.poll(1.0)  # records come first, the refusal of another partition after them
 
 
 def test_a_log_in_over_tls_is_all_that_is_needed(by_password: KafkaConnection) -> None:

@@ -328,7 +328,7 @@ def test_what_is_no_value_is_refused(unit: Unit, text: str) -> None:
                 catalog.parse(fault, text)
 
 
-@pytest.mark.parametrize("name", ["latency", "nobody.latency", "order.flood", "gateway.freeze", "provider.duplicate"])
+@pytest.mark.parametrize("name", ["latency", "nobody.latency", "order.flood", "gateway.freeze", "payment.append-drop"])
 def test_what_is_no_switch_is_refused(name: str) -> None:
     with pytest.raises(SettingsError):
         catalog.find(name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.errors import SettingsError
-from common.topology import PROCESSING_SERVICES, SERVICES
+from common.topology import PAYMENT, PROCESSING_SERVICES, SERVICES
 
 
 class Unit(enum.Enum):
@@ -42,12 +42,15 @@ CPU = Fault("cpu", Unit.SHARE, 1, "so much of a core is burned")
 MEMORY = Fault("memory", Unit.BYTES, 256e6, "memory grows by 16 MB a second up to so much, until it is cleared")
 
 EVERYWHERE = (LATENCY, ERRORS, DROP, WRONG, CALL_LATENCY, CALL_ERRORS, CALL_DROP, CPU, MEMORY)
-ON_THE_LOG = (FREEZE, REORDER, DUPLICATE, APPEND_ERRORS, APPEND_DROP)
+CONSUMING = (FREEZE, REORDER)
+PRODUCING = (DUPLICATE, APPEND_ERRORS, APPEND_DROP)
 
 
 def of(service: str) -> Sequence[Fault]:
-    """The faults that a service may have: only some read a log."""
-    return (*EVERYWHERE, *ON_THE_LOG) if service in PROCESSING_SERVICES else EVERYWHERE
+    """The faults that a service may have: only some read a log, and payment has nothing to append outside of a transaction."""
+    if service not in PROCESSING_SERVICES:
+        return EVERYWHERE
+    return (*EVERYWHERE, *CONSUMING) if service == PAYMENT else (*EVERYWHERE, *CONSUMING, *PRODUCING)
 
 
 _UNITS = {

@@ -7,14 +7,20 @@ comes late is of an older one, and refused.
 
 A transaction is short: all of it is sent when it is complete. Its records first, then the offsets under the member's ticket
 (KIP-447), then the end. So whoever is frozen between two of these steps holds an offset that its successor has to wait for.
+
+A broker that starts may leave out the end of a transaction in a partition whose leader is not chosen yet, which it takes for
+deleted (4.3.1, seen where the only broker was killed on a busy machine). Nobody reads on past it there, and the next one that
+writes there decides for both. So after a lost connection the last one is ended once more, by an empty one in the same places.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from kafka import errors
+from kafka.protocol.admin import DescribeTransactionsRequest
 from kafka.protocol.producer import (
     AddOffsetsToTxnRequest,
     AddPartitionsToTxnRequest,
@@ -46,6 +52,8 @@ _FENCED = (
     errors.InvalidProducerIdMappingError,
 )
 
+_DECIDED = ("PrepareCommit", "CompleteCommit")
+
 _Topic = TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic
 _Partition = _Topic.TxnOffsetCommitRequestPartition
 _Added = AddPartitionsToTxnRequest.AddPartitionsToTxnTopic
@@ -57,6 +65,16 @@ class _OutcomeUnknown(errors.KafkaError):  # type: ignore[misc]
     """The connection was lost after the end was sent."""
 
 
+@dataclass(slots=True)
+class _Last:
+    """Where a transaction wrote, by which producer id and epoch, and whether it is committed; None: its end had no answer."""
+
+    places: Set[Place]
+    group: str
+    identity: tuple[int, int]
+    committed: bool | None = False
+
+
 class Transactions:
     """The transactions of one id, one after the other. `bumping`: the broker gives each an epoch of its own."""
 
@@ -66,12 +84,50 @@ class Transactions:
         self._bumping = bumping
         self._producer = Producer(wire, transactional_id, int(TIMEOUT * 1000))
         self._ended_at = 0.0  # time.monotonic
+        self._last: _Last | None = None  # of this process; what it found when it started it leaves to the broker
+        self._settling = False
+        self._line: object = None  # the connection to the coordinator on which that was
         self.sound = False  # nothing is open, and nothing of unknown outcome
 
     async def begin(self) -> None:
         """Fence whoever used the id before; what it had prepared to commit is committed, what was open is aborted."""
-        await self._wire.persist(self._producer.begin, time.monotonic() + PATIENCE)
+        until = time.monotonic() + PATIENCE
+        self.sound = False
+        if self._last is not None and self._last.committed is None:
+            await self._wire.persist(self._learn, until)
+        if not self._settling:  # that one is gone on with: to abort it would decide for the last one
+            await self._wire.persist(self._producer.begin, until)
+        if self._last is not None and self._bumping:
+            await self._settle(self._last, until)
+        self._line = await self._wire.persist(self._find_line, until)
         self.sound = True
+
+    async def _find_line(self) -> object:
+        return await self._wire.line(TRANSACTION, self._id)
+
+    async def _learn(self) -> None:
+        """How the last one ended. Where another has used the id since, it is for him to know."""
+        request = DescribeTransactionsRequest(transactional_ids=[self._id])
+        answer = await self._wire.call(await self._wire.coordinator(TRANSACTION, self._id), request)
+        (found,) = answer.transaction_states
+        check(found.error_code, self._id)
+        if self._last is not None:
+            producer, epoch = self._last.identity
+            ours = found.producer_id == producer and epoch <= found.producer_epoch <= epoch + 1
+            self._last.committed = found.transaction_state in _DECIDED
+            self._last = self._last if ours else None
+
+    async def _settle(self, last: _Last, until: float) -> None:
+        self._settling = True
+        try:
+            if last.places:
+                await self._wire.persist(lambda: self._announce(last.places), until)
+            await self._wire.persist(lambda: self._announce_offsets(last.group), until)
+            await self._end(committed=bool(last.committed), until=until)
+        except _FENCED as error:
+            self._settling, self._last = False, None
+            raise Fenced(f"{self._id}: a successor has taken over") from error
+        self._settling, self._last = False, None
 
     async def commit(
         self, records: Mapping[Place, Encoded], offsets: Mapping[Place, int], ticket: Ticket
@@ -79,14 +135,20 @@ class Transactions:
         """The offset of each record, by partition. Raises `Fenced` when nothing was committed, for good, and `Unavailable`
         when it is not known. Unless `sound`, begin again."""
         until = time.monotonic() + PATIENCE
+        if self._line is not await self._wire.persist(self._find_line, until):
+            await self.begin()
+        last = self._last = _Last(frozenset(records), ticket.group, self._producer.identity)
         try:
             written = await self.write(records, until)
             await self._send_offsets(offsets, ticket, until)
         except errors.KafkaError as error:
             raise await self._give_up(error) from error
+        last.committed = None
         try:
             await self._end(committed=True, until=until)
+            last.committed = True
         except _FENCED as error:
+            self._last = None
             raise Fenced(f"{self._id}: a successor has taken over; nothing was written") from error
         except errors.KafkaError as error:
             raise Unavailable(f"{self._id}: it is unknown whether the transaction is committed: {error!r}") from error
@@ -97,7 +159,7 @@ class Transactions:
         self.sound = False
         implicit = self._bumping and time.monotonic() > self._ended_at + COMPLETING
         if records and not implicit:
-            await self._wire.persist(lambda: self._announce(records), until)
+            await self._wire.persist(lambda: self._announce(records.keys()), until)
         return await self._producer.write(records, until, version=12 if implicit else 11)
 
     async def abort(self) -> None:
@@ -106,6 +168,7 @@ class Transactions:
     async def _give_up(self, error: errors.KafkaError) -> LogError:
         """Abort, so that readers need not wait for the timeout. Returns what to raise."""
         if isinstance(error, _FENCED):
+            self._last = None
             return Fenced(f"{self._id}: a successor has taken over; nothing was written")
         try:
             await self.abort()
@@ -115,12 +178,12 @@ class Transactions:
             return Fenced(f"{self._id}: not a member of its group any more; nothing was written")
         return Unavailable(f"{self._id}: the transaction was given up: {error!r}; nothing was written")
 
-    async def _announce(self, records: Mapping[Place, Encoded]) -> None:
+    async def _announce(self, places: Set[Place]) -> None:
         """What a broker that bumps the epoch learns from the writes too. But while it is still at the transaction before, it
         lets a write wait, and answers to this at once."""
         producer, epoch = self._producer.identity
         topics: dict[str, list[int]] = {}
-        for topic, partition in records:
+        for topic, partition in places:
             topics.setdefault(topic, []).append(partition)
         request = AddPartitionsToTxnRequest(
             v3_and_below_transactional_id=self._id,

@@ -186,6 +186,11 @@ class Wire:
             known = self._coordinators[kind, key] = self._manager.cluster.add_coordinator(found, kind, key)
         return known
 
+    async def line(self, kind: CoordinatorType, key: str) -> object:
+        """The connection to it, another object whenever that was lost. Raises the client's errors."""
+        node = await self.coordinator(kind, key)
+        return self._manager.get_connection(node)
+
     def forget(self) -> None:
         """Who leads what has changed, perhaps."""
         self._leaders.clear()
