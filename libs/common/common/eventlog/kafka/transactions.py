@@ -97,7 +97,7 @@ class Transactions:
             await self._wire.persist(self._learn, until)
         if not self._settling:  # that one is gone on with: to abort it would decide for the last one
             await self._wire.persist(self._producer.begin, until)
-        if self._last is not None and self._bumping:
+        if self._last is not None:
             await self._settle(self._last, until)
         self._line = await self._wire.persist(self._find_line, until)
         self.sound = True
@@ -137,7 +137,8 @@ class Transactions:
         until = time.monotonic() + PATIENCE
         if self._line is not await self._wire.persist(self._find_line, until):
             await self.begin()
-        last = self._last = _Last(frozenset(records), ticket.group, self._producer.identity)
+        last = _Last(frozenset(records), ticket.group, self._producer.identity)
+        self._last = last if self._bumping else None  # an older broker is degraded anyway
         try:
             written = await self.write(records, until)
             await self._send_offsets(offsets, ticket, until)
