@@ -45,11 +45,17 @@ def careless(shown: Path | None = None) -> ssl.SSLContext:
 @pytest.mark.parametrize("service", INTERNAL)
 async def test_nobody_is_answered_without_a_certificate_of_ours(system: Target, service: str, tmp_path: Path) -> None:
     foreign = Certificates(tmp_path / "foreign").publish(GATEWAY)
-    with system.reach(system.processes(service)[0]) as port:
-        assert await status_of(port, None) == 0
-        assert await status_of(port, careless()) == 0
-        assert await status_of(port, careless(foreign)) == 0
-        assert await status_of(port, careless(system.holder(GATEWAY))) > 0
+    process = system.processes(service)[0]
+
+    async def answer_to(context: ssl.SSLContext | None) -> int:
+        """Each on a way of its own: one to a pod may end with the first connection that is reset there."""
+        with system.reach(process) as port:
+            return await status_of(port, context)
+
+    assert await answer_to(None) == 0
+    assert await answer_to(careless()) == 0
+    assert await answer_to(careless(foreign)) == 0
+    assert await answer_to(careless(system.holder(GATEWAY))) > 0
 
 
 async def test_a_certificate_of_ours_opens_only_what_it_is_for(system: Target) -> None:
