@@ -2,22 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
 from common import topology
-from common.codec import HistoryFrame
 from common.contracts.order import OrderConfirmed
 from common.errors import Unavailable
-from common.eventlog import Record, Stored
+from common.eventlog import Record
 from common.eventlog.memory import MemoryLog
-from common.projector import Changes, Projector, advance
+from common.projector import Projector
 from common.readmodel import Bell, Document, Entry, ReadModel
 from common.readmodel.memory import MemoryReadModel
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
+from common.testing.counting import Counts
 from common.testing.eventually import eventually
 from common.testing.histories import History
 from orderly.backing.private import RedisServer
@@ -26,20 +26,6 @@ pytestmark = pytest.mark.redis
 
 EVENTS = topology.events(topology.ORDER)
 ORDERS = 40
-
-
-class Counts:
-    """An order's document counts its events, and its list has one entry for each."""
-
-    topics: Sequence[str] = (EVENTS,)
-
-    def keys(self, record: Stored) -> tuple[str]:
-        return (record.key,)
-
-    def fold(self, changes: Changes, record: Stored, frame: HistoryFrame | None) -> None:
-        if frame is not None and advance(changes.documents.get(record.key), record, frame):
-            changes.put(Document(record.key, frame.version, b"%d" % frame.version))
-            changes.entries.append(Entry(f"list/{record.key}", f"{frame.version:09d}", b""))
 
 
 class World:

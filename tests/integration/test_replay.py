@@ -3,40 +3,27 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from common import replay, topology
 from common.clock import Millis
-from common.codec import HistoryFrame
 from common.contracts.order import OrderConfirmed
 from common.engine import Engine
 from common.engine.embedded import EmbeddedEngine
 from common.errors import Unavailable
-from common.eventlog import Record, Stored, partition_of
+from common.eventlog import Record, partition_of
 from common.eventlog.memory import MemoryLog
-from common.projector import Changes, Projector, advance
+from common.projector import Projector
 from common.readmodel import Bell, Document, View
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
+from common.testing.counting import Counts
 from common.testing.histories import History
 
 EVENTS = topology.events(topology.ORDER)
 KEY = "o1"
-
-
-class Versions:
-    """An order's document counts its events."""
-
-    topics: Sequence[str] = (EVENTS,)
-
-    def keys(self, record: Stored) -> tuple[str]:
-        return (record.key,)
-
-    def fold(self, changes: Changes, record: Stored, frame: HistoryFrame | None) -> None:
-        if frame is not None and advance(changes.documents.get(record.key), record, frame):
-            changes.put(Document(record.key, frame.version, b"%d" % frame.version))
 
 
 class RedisEngine:
@@ -97,7 +84,7 @@ class World:
 
     def _project(self) -> None:
         log = self.engine.open_log()
-        projector = Projector(topology.ORDER, Versions(), log, self.model)
+        projector = Projector(topology.ORDER, Counts(), log, self.model)
         while not self.stopped.is_set():
             try:
                 projector.step(0.1)
@@ -125,7 +112,7 @@ async def test_whoever_reads_while_a_rebuilt_one_takes_its_place_is_answered_and
     for _ in range(3):
         before, seen = generations.current(), 0
         rebuilt = asyncio.create_task(
-            asyncio.to_thread(replay.run, topology.ORDER, Versions(), world.engine, switch=True)
+            asyncio.to_thread(replay.run, topology.ORDER, Counts(), world.engine, switch=True)
         )
         enough = None
         while enough is None or seen < enough:
@@ -156,14 +143,14 @@ async def test_what_was_tampered_with_is_told_and_replaced(engine: Engine, capsy
     record = history.record(OrderConfirmed(KEY))
     log.append([Record(EVENTS, record.key, record.value, record.headers)]).result()
     model = engine.open_read_model(topology.ORDER, Bell())
-    projector = Projector(topology.ORDER, Versions(), log, model)
+    projector = Projector(topology.ORDER, Counts(), log, model)
     while not projector.whole:
         projector.step(0.1)
     model.apply([Document("ghost", 1, b"")], [], {f"{EVENTS}/0": 1_000})
-    assert await asyncio.to_thread(replay.run, topology.ORDER, Versions(), engine, switch=False, patience=0.5) == 1
+    assert await asyncio.to_thread(replay.run, topology.ORDER, Counts(), engine, switch=False, patience=0.5) == 1
     assert len(engine.generations(topology.ORDER).names()) == 1
 
-    assert await asyncio.to_thread(replay.run, topology.ORDER, Versions(), engine, switch=True, patience=0.5) == 1
+    assert await asyncio.to_thread(replay.run, topology.ORDER, Counts(), engine, switch=True, patience=0.5) == 1
     assert "only in the live one: ghost" in capsys.readouterr().out
     view = engine.open_view(topology.ORDER, Bell())
     while await _version(view) != 1:
