@@ -30,34 +30,66 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Brokers]:
     brokers.stop()
 
 
-def test_an_end_that_a_starting_broker_left_out_is_made_up_for(hasty: Brokers) -> None:
-    log = KafkaLog(KafkaConnection(hasty.bootstrap), lease=2_000)
-    source, target = fresh(), fresh()
-    log.create([source, target])
-    consumer = log.consumer(source.name, group="g", member="0")
-    sent = [str(n) for n in range(2 * KILLS * 50)]
-    log.append([Record(source.name, "k", each.encode()) for each in sent]).result(20)
-    copied = 0
+class Copier:
+    """Takes records and writes them again, each batch in a transaction."""
 
-    def copy() -> int:
-        nonlocal copied
+    def __init__(self, brokers: Brokers, count: int) -> None:
+        self.log = KafkaLog(KafkaConnection(brokers.bootstrap), lease=2_000)
+        source, self._target = fresh(), fresh()
+        self.log.create([source, self._target])
+        self._consumer = self.log.consumer(source.name, group="g", member="0")
+        self.sent = [str(n) for n in range(count)]
+        self.log.append([Record(source.name, "k", each.encode()) for each in self.sent]).result(20)
+        self.copied = 0
+
+    def copy(self, limit: int = BATCH) -> int:
+        """How many were copied, as far as it is known. What really was committed tells where it goes on."""
         with suppress(Unavailable, Fenced):
-            batch = consumer.poll(0.1, BATCH)
-            with consumer.transaction() as transaction:
+            batch = self._consumer.poll(0.1, limit)
+            with self._consumer.transaction() as transaction:
                 for each in batch.records:
-                    transaction.send(Record(target.name, each.key, each.value))
-            copied += len(batch.records)
-        return copied
+                    transaction.send(Record(self._target.name, each.key, each.value))
+            self.copied += len(batch.records)
+        return self.copied
 
-    for kill in range(KILLS):
-        until = copied + 30
-        eventually(lambda until=until: copy() >= until, within=60)  # type: ignore[misc]
-        killer = threading.Timer(0.01 * kill, hasty.kill)
+    def over_a_death(self, brokers: Brokers, after: float) -> None:
+        killer = threading.Timer(after, brokers.kill)
         killer.start()
         while killer.is_alive():
-            copy()
-        hasty.restart()
-    eventually(lambda: (copy(), copied)[1] and len(values(log, target.name)) >= len(sent), within=90)
-    assert values(log, target.name) == sent
-    consumer.close()
-    log.close()
+            self.copy()
+        brokers.restart()
+
+    def written(self) -> list[str]:
+        return values(self.log, self._target.name)
+
+    def close(self) -> None:
+        self._consumer.close()
+        self.log.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Brokers]:
+    brokers = Brokers.start(tmp_path)
+    yield brokers
+    brokers.stop()
+
+
+def test_transactions_over_the_death_of_a_broker_copy_everything_once(own: Brokers) -> None:
+    copier = Copier(own, 300)
+    for until in (100, 200):
+        eventually(lambda until=until: copier.copy() >= until, within=60)  # type: ignore[misc]
+        copier.over_a_death(own, 0.02)
+    eventually(lambda: (copier.copy(50), copier.written())[1], lambda seen: len(seen) >= 300, within=60)
+    assert copier.written() == copier.sent
+    copier.close()
+
+
+def test_an_end_that_a_starting_broker_left_out_is_made_up_for(hasty: Brokers) -> None:
+    copier = Copier(hasty, 2 * KILLS * 50)
+    for kill in range(KILLS):
+        until = copier.copied + 30
+        eventually(lambda until=until: copier.copy() >= until, within=60)  # type: ignore[misc]
+        copier.over_a_death(hasty, 0.01 * kill)
+    eventually(lambda: copier.copy() and len(copier.written()) >= len(copier.sent), within=90)
+    assert copier.written() == copier.sent
+    copier.close()

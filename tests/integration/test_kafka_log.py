@@ -165,40 +165,6 @@ def test_appends_over_the_death_of_a_broker_are_in_order_and_none_is_twice(own: 
     log.close()
 
 
-def test_transactions_over_the_death_of_a_broker_copy_everything_once(own: Brokers) -> None:
-    log = KafkaLog(KafkaConnection(own.bootstrap), lease=2_000)
-    source, target = fresh(), fresh()
-    log.create([source, target])
-    consumer = log.consumer(source.name, group="g", member="0")
-    sent = [str(n) for n in range(300)]
-    log.append([Record(source.name, "k", each.encode()) for each in sent]).result(20)
-    copied = 0
-
-    def copy(limit: int) -> int:
-        nonlocal copied
-        try:
-            batch = consumer.poll(0.1, limit)
-            with consumer.transaction() as transaction:
-                for each in batch.records:
-                    transaction.send(Record(target.name, each.key, each.value))
-            copied += len(batch.records)
-        except (Unavailable, Fenced):
-            pass  # unknown: what really was committed tells where it goes on
-        return copied
-
-    for until in (100, 200):
-        eventually(lambda until=until: copy(5) >= until, within=60)  # type: ignore[misc]
-        killer = threading.Timer(0.02, own.kill)
-        killer.start()
-        while killer.is_alive():
-            copy(5)
-        own.restart()
-    eventually(lambda: (copy(50), values(log, target.name))[1], lambda seen: len(seen) >= 300, within=60)
-    assert values(log, target.name) == sent
-    consumer.close()
-    log.close()
-
-
 def test_a_member_that_commits_for_long_without_a_poll_keeps_its_lease(
     log: KafkaLog, connection: KafkaConnection
 ) -> None:
