@@ -78,7 +78,7 @@ async def end_as_before(self: Any, *, committed: bool, until: float) -> None:
         check((await self._wire.call(node, request)).error_code)
 
     await self._wire.persist(attempt, until)
-    self._ended_at = math.inf  # so the next is announced, which waits for this end: writes of one epoch may arrive before it
+    self._ended_at = math.inf  # the next is announced, and so waits for this end, which its writes might overtake
     self.sound = True
 
 
