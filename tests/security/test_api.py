@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
@@ -30,16 +29,7 @@ OPEN_ORDERS = 4
 SAGA_PATIENCE = 2  # seconds
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def shared() -> AsyncIterator[Edge]:
-    async with edge() as found:
-        yield found
-
-
-@pytest.fixture
-def gateway(shared: Edge) -> Edge:
-    shared.service.forget()
-    return shared
+pytest_plugins = ["gateway.fixtures"]
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,17 @@
 """A gateway that is told to end, as a process: nobody who keeps his connection is left without an answer."""
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
 from common.testing.certificates import Certificates
 from common.testing.http import read_reply
+from common.testing.process import listening, process
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
@@ -21,37 +19,14 @@ LEAVE = 4  # seconds
 REQUEST = b"GET /openapi.json HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
 
 
-def door() -> socket.socket:
-    found = socket.create_server(("127.0.0.1", 0), backlog=100)
-    found.set_inheritable(True)
-    return found
-
-
-@contextmanager
-def gateway(api: socket.socket, data: Path) -> Iterator[subprocess.Popen[bytes]]:
+def gateway(api: socket.socket, data: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     nobody = "https://127.0.0.1:9"
-    with closing(door()) as admin, (data / "gateway.log").open("ab") as log:
-        told = {
-            "DATA": str(data),
-            "CERTIFICATES": str(Certificates(data / "certs").publish("gateway")),
-            "API_FD": str(api.fileno()),
-            "ADMIN_FD": str(admin.fileno()),
-            "GATEWAY_URL": f"http://127.0.0.1:{api.getsockname()[1]}",
-            **{f"{upstream}_URL": nobody for upstream in ("ORDER", "PAYMENT", "INVENTORY")},
-            "LEAVE_SECONDS": str(LEAVE),
-        }
-        started = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gateway"],
-            env={**os.environ, **{f"ORDERLY_{key}": value for key, value in told.items()}},
-            pass_fds=(api.fileno(), admin.fileno()),
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield started
-        finally:
-            started.kill()
-            started.wait()
+    settings = {
+        "GATEWAY_URL": f"http://127.0.0.1:{api.getsockname()[1]}",
+        **{f"{upstream}_URL": nobody for upstream in ("ORDER", "PAYMENT", "INVENTORY")},
+        "LEAVE_SECONDS": str(LEAVE),
+    }
+    return process("gateway", api, Certificates(data / "certs"), data, **settings)
 
 
 class Kept:
@@ -78,7 +53,7 @@ class Kept:
 
 
 async def test_who_keeps_a_connection_is_told_that_it_ends_and_loses_no_request(tmp_path: Path) -> None:
-    with closing(door()) as api, gateway(api, tmp_path) as process:
+    with closing(listening()) as api, gateway(api, tmp_path) as process:
         busy, waiting, idle = [await Kept.to(api) for _ in range(3)]
         assert await waiting.ask()
         assert await idle.ask()
