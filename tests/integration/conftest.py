@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common.readmodel.redis import lane
 from orderly.backing.private import Brokers, RedisServer
 
 HERE = Path(__file__).parent
@@ -38,3 +39,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     started = RedisServer.start(tmp_path_factory.mktemp("redis"))
     yield started.url
     started.close()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Redis is there, a machine that is busy with other tests is no reason to take it for gone."""
+    monkeypatch.setattr(lane, "PATIENCE", 20.0)

@@ -12,7 +12,7 @@ from common.readmodel.memory import MemoryReadModel
 from common.readmodel.redis import RedisReadModel, RedisView
 from common.testing.readmodel_contract import ReadModelContract, Store
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("patient")]
 
 _services = itertools.count()
 

@@ -18,7 +18,7 @@ from common.testing.eventually import eventually
 from orderly.backing.private import RedisServer
 from orderly.sockets import free_ports
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("patient")]
 
 
 async def works(url: str, service: str = "order") -> bool:

@@ -8,7 +8,7 @@ from common.errors import OrderlyError, Unavailable
 from common.readmodel import Bell, Document, Entry
 from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("patient")]
 
 
 class World:
