@@ -47,10 +47,8 @@ class Installation(Target):
     def verify(self) -> tuple[int, Json]:
         return self.installed.verify(self.data / "journal")
 
-    def token(self, name: str) -> str:
-        if name not in self.tokens:
-            self.tokens[name] = Api(self.base_url, name).token()
-        return self.tokens[name]
+    def new_token(self, name: str) -> str:
+        return Api(self.base_url, name).token()
 
     def processes(self, service: str) -> Sequence[str]:
         return [pod["metadata"]["name"] for pod in self.installed.pods(service.partition(".")[0])]

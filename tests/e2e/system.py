@@ -58,10 +58,8 @@ class System(Target):
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    def token(self, name: str) -> str:
-        if name not in self.tokens:
-            self.tokens[name] = self.orderly("token", name).stdout.strip()
-        return self.tokens[name]
+    def new_token(self, name: str) -> str:
+        return self.orderly("token", name).stdout.strip()
 
     def processes(self, service: str) -> list[str]:
         stem = service.replace(".", "-")

@@ -6,6 +6,8 @@
 import asyncio
 import http.client
 import json
+import math
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +26,7 @@ Json = dict[str, Any]
 
 PRICE = {"amount": 1999, "currency": "EUR"}
 NOT_NOW = (429, 502, 503, 504)  # ask again
+FRESH = 300.0  # seconds; a token lives for a quarter of an hour
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Target(ABC):
     scale: Mapping[str, int] = field(default_factory=dict)
     base_url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    asked_at: dict[str, float] = field(default_factory=dict)  # time.monotonic, for each of them
     stocked: set[str] = field(default_factory=set)
 
     @abstractmethod
@@ -43,7 +47,7 @@ class Target(ABC):
         """Exit code and report: the laws, on all that was written down, our journals included."""
 
     @abstractmethod
-    def token(self, name: str) -> str: ...
+    def new_token(self, name: str) -> str: ...
 
     @abstractmethod
     def processes(self, service: str) -> Sequence[str]:
@@ -89,6 +93,13 @@ class Target(ABC):
     def fault(self, switch: str, value: str | None) -> None:
         """Set it, or clear it."""
 
+    def token(self, name: str) -> str:
+        """Tests may share a platform for longer than a token lives."""
+        if time.monotonic() - self.asked_at.get(name, -math.inf) > FRESH:
+            self.asked_at[name] = time.monotonic()
+            self.tokens[name] = self.new_token(name)
+        return self.tokens[name]
+
     @asynccontextmanager
     async def client(self, name: str) -> AsyncIterator["Client"]:
         headers = {"Authorization": f"Bearer {self.token(name)}"}
@@ -102,8 +113,8 @@ class Target(ABC):
     async def once(self, sku: str, quantity: int) -> None:
         """Stock it if no test of this platform has."""
         if sku not in self.stocked:
-            self.stocked.add(sku)
             await self.stock(sku, quantity)
+            self.stocked.add(sku)
 
     async def eventually_available(self, sku: str, quantity: int, within: float = 30.0) -> None:
         """Raises TimeoutError."""
@@ -116,7 +127,9 @@ class Target(ABC):
 
     async def stock(self, sku: str, quantity: int, price: Mapping[str, Any] = PRICE) -> None:
         async with self.client("operator") as operator:
-            await operator.insist("PUT", f"/v1/products/{sku}", {"name": sku, "price": dict(price)})
+            product = {"name": sku, "price": dict(price)}
+            while (await operator.insist("PUT", f"/v1/products/{sku}", product))[0] == 202:
+                pass  # the catalog is late, and does not show it yet
             if quantity:
                 key = {"Idempotency-Key": uuid.uuid4().hex}
                 await operator.insist("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)

@@ -143,7 +143,7 @@ ROUTES = (
         upstream=INVENTORY,
         answers={200: api.Product, 202: api.ProductAccepted},
         body=api.ProductBody,
-        leads_to={"show_product": _THE_PRODUCT | _FRESH, "receive_stock": _THE_PRODUCT},
+        leads_to={"show_product": _THE_PRODUCT | _FRESH, "receive_stock": _THE_PRODUCT | _FRESH},
     ),
     Route(
         name="receive_stock",

@@ -42,7 +42,7 @@ def build(stocking: Stocking, queries: Queries, changes: Changes) -> FastAPI:
         key = parameters.idempotency_key(request)
         body = await json_body.parse(request, ReceiptBody)
         caller, trace = caller_of(request), tracecontext.of(request.scope)
-        return await _done(sku, await stocking.receive(sku, body, key, caller, trace))
+        return await _done(sku, await stocking.receive(sku, body, key, caller, trace, Asked.by(request)))
 
     @app.get("/internal/catalog/changes")
     async def follow(request: Request) -> Response:

@@ -27,10 +27,12 @@ class Stocking:
         _log.info("product put", correlation=sku)
         return Token.at(position)
 
-    async def receive(self, sku: str, body: ReceiptBody, key: str, caller: Identity, traceparent: str) -> Token | None:
+    async def receive(
+        self, sku: str, body: ReceiptBody, key: str, caller: Identity, traceparent: str, asked: Asked
+    ) -> Token | None:
         """None: the key was used for this very receipt before. Raises Problem 422 when it was used for another, or when
-        the stock would be more than can be counted; 404 for an unknown product."""
-        await self._queries.product(sku)
+        the stock would be more than can be counted; 404 for a product that is unknown to a read model as fresh as `asked`."""
+        await self._queries.product(sku, asked)
         receipt_id = hashlib.blake2b(f"{caller.subject}\0{key}".encode(), digest_size=16).hexdigest()
         if await self._same(sku, receipt_id, body):
             return None
