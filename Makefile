@@ -77,7 +77,7 @@ process-tests: $(DEV) ## The real processes, as their users meet them
 	.venv/bin/pytest -n 3 --dist loadfile -m process
 
 e2e: $(DEV) ## What a customer and an operator go through, on TARGET=embedded, kafka, or cluster: the one that make cluster-up installed
-	ORDERLY_TARGET=$(TARGET) .venv/bin/pytest -m process tests/e2e $(ARGS)
+	ORDERLY_TARGET=$(TARGET) .venv/bin/pytest -m process tests/e2e tests/telemetry $(ARGS)
 
 cluster-tests: $(DEV) ## Discovery and leases on the Kubernetes cluster that KUBECONFIG names, in namespaces of their own
 	.venv/bin/pytest -n 2 --dist loadfile -m cluster tests/cluster

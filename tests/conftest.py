@@ -2,6 +2,8 @@
 
 Tests that run side by side have ports of their own for their servers: one that is away finds its own free when it comes back.
 
+What is marked `local` is about this machine's own platforms, and not for a cluster's.
+
 What tests start can be interrupted, also where these tests are a job in the background of a shell, which has SIGINT ignored.
 """
 
@@ -10,6 +12,7 @@ import signal
 from collections.abc import Callable, Mapping
 
 import pytest
+from target import CLUSTER, TARGET
 
 from deploy.observability import jaeger_binary, prometheus
 from orderly.backing import java, redis
@@ -31,6 +34,13 @@ NEEDS: Mapping[str, Callable[[], object]] = {
     "jaeger": jaeger_binary.wanted,
     "chart": helm.find,
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if TARGET == CLUSTER:
+        elsewhere = [it for it in items if it.get_closest_marker("local")]
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [it for it in items if it not in elsewhere]
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts what needs it

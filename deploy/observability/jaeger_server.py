@@ -1,6 +1,6 @@
-"""A real Jaeger for one running platform: its process, on loopback, and its answers.
+"""A real Jaeger's answers, wherever it runs; and one for a platform on this machine: its process, on loopback.
 
-It has its traces in memory, and lives no longer than whoever started it.
+This one has its traces in memory, and lives no longer than whoever started it.
 """
 
 import json
@@ -36,11 +36,9 @@ Span = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Jaeger:
-    """One that runs. `otlp` is for OTEL_EXPORTER_OTLP_ENDPOINT. Raises OSError when it does not answer."""
+    """One that runs. Raises OSError when it does not answer."""
 
     url: str
-    otlp: str
-    pid: int
 
     def trace(self, trace_id: str) -> list[Span]:
         """Its spans, in Jaeger's JSON with `service` added; none when there is no such trace."""
@@ -63,12 +61,20 @@ class Jaeger:
             return json.load(answer)["data"] or []
 
 
+@dataclass(frozen=True, slots=True)
+class OwnJaeger(Jaeger):
+    """`otlp` is for OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    otlp: str
+    pid: int
+
+
 def _named(trace: Mapping[str, Any]) -> list[Span]:
     return [{**span, "service": trace["processes"][span["processID"]]["serviceName"]} for span in trace["spans"]]
 
 
 @contextmanager
-def running(folder: Path, tell: Tell, *, sampling: Mapping[str, str] | None = None) -> Iterator[Jaeger]:
+def running(folder: Path, tell: Tell, *, sampling: Mapping[str, str] | None = None) -> Iterator[OwnJaeger]:
     """Until the block is left, on the usual ports where nobody has them. `sampling`: it keeps only what jaeger-sampling.yaml
     says, with these variables of it. Raises Failure when there is none, or when it does not start."""
     others = iter(free_ports(len(USUAL)))
@@ -87,7 +93,7 @@ def running(folder: Path, tell: Tell, *, sampling: Mapping[str, str] | None = No
     process, pipe = spawn(plan)
     try:
         _wait(plan, process)
-        yield Jaeger(f"http://{LOOPBACK}:{ports['QUERY']}", f"http://{LOOPBACK}:{ports['OTLP']}", process.pid)
+        yield OwnJaeger(f"http://{LOOPBACK}:{ports['QUERY']}", f"http://{LOOPBACK}:{ports['OTLP']}", process.pid)
     finally:
         process.terminate()
         try:

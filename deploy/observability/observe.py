@@ -17,7 +17,7 @@ import psutil
 from rich.markup import escape
 
 from deploy.observability import auditor, jaeger_server, prometheus
-from deploy.observability.jaeger_server import Jaeger
+from deploy.observability.jaeger_server import OwnJaeger
 from orderly import catalog, foreground
 from orderly.api import Api, Refused, Unanswered
 from orderly.failure import Failure
@@ -66,7 +66,7 @@ def observe(folder: Folder, engine: str, rate: float, seconds: float | None) -> 
             say()
 
 
-def _jaeger(stack: ExitStack, home: Path) -> Jaeger | None:
+def _jaeger(stack: ExitStack, home: Path) -> OwnJaeger | None:
     """Without it there is still all the rest."""
     try:
         jaeger = stack.enter_context(jaeger_server.running(home, say))
@@ -77,7 +77,7 @@ def _jaeger(stack: ExitStack, home: Path) -> Jaeger | None:
     return jaeger
 
 
-def _tell(folder: Folder, run: Run, jaeger: Jaeger | None, metrics: str, rate: float) -> None:
+def _tell(folder: Folder, run: Run, jaeger: OwnJaeger | None, metrics: str, rate: float) -> None:
     say(f"\n  [bold]Prometheus[/]  {metrics}  [dim]every process, every {SCRAPE_EVERY} s; alerts: {metrics}/alerts[/]")
     if jaeger is not None:
         say(f"  [bold]Jaeger[/]      {jaeger.url}  [dim]query API: {jaeger.url}/api/traces?service=order[/]")
@@ -92,7 +92,7 @@ def _tell(folder: Folder, run: Run, jaeger: Jaeger | None, metrics: str, rate: f
     say("\n[bold]Ctrl-C stops it all.[/]")
 
 
-def _sends(run: Run, jaeger: Jaeger) -> bool:
+def _sends(run: Run, jaeger: OwnJaeger) -> bool:
     gateway = run.service("gateway").process
     try:
         return gateway is not None and psutil.Process(gateway.pid).environ().get(ENDPOINT) == jaeger.otlp

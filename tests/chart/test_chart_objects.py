@@ -1,11 +1,13 @@
 """What every profile promises: restricted pods, no secret in the environment, requests that fit, edges that meet."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.chart.helm import PROFILES, Object, containers, objects, pods
+from tests.chart.helm import PROFILES, ROOT, Object, containers, objects, pods
 
 pytestmark = [pytest.mark.chart, pytest.mark.timeout(120)]
 
@@ -127,3 +129,11 @@ def test_what_a_service_selects_is_there_and_has_that_port(profile: str) -> None
             for port in container.get("ports", ())
         }
         assert {it["targetPort"] for it in service["spec"]["ports"]} <= ports, service["metadata"]["name"]
+
+
+def test_the_jaeger_of_the_chart_keeps_the_traces_that_one_on_this_machine_does() -> None:
+    (mounted,) = (it["data"]["jaeger.yaml"] for it in objects("small") if "jaeger.yaml" in it.get("data", ()))
+    ours = (ROOT / "deploy/observability/jaeger-sampling.yaml").read_text()
+    usual = re.sub(r'"?\$\{env:\w+:-(\w+)\}"?', r"\1", ours)
+    here, there = (yaml.safe_load(it)["processors"]["tail_sampling"] for it in (usual, mounted))
+    assert here | {"num_traces": there["num_traces"]} == there

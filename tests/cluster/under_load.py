@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from tests.cluster.installed import Installed
 from tests.faults.campaign import ANSWER_WITHIN, SETTLE_WITHIN, prepare
 from tests.faults.customer import Customers
 from tests.faults.load import Load
-from tests.faults.plan import Round
+from tests.faults.plan import NONE_FAILS, Round
 from tests.faults.recovery import Struck, Told, measure, report, table
 from tests.faults.wishes import CUSTOMERS, wishes
 
@@ -45,7 +47,17 @@ class Outcome:
         told = ", ".join(f"{count} × {what}" for what, count in errors.most_common()) or "none"
         late = max((order.sent - order.due for order in self.orders), default=0.0)
         sums = f"{len(self.orders)} orders, sent up to {late:.1f} s too late; client errors: {told}"
-        return f"{table(rows)}\n\n{sums}"
+        return "\n".join((table(rows), "", sums, *self.broken()))
+
+    def broken(self) -> Iterator[str]:
+        """Each request that failed although none was to, by the time of day: what the pods' logs are searched for."""
+        began = time.time() - time.monotonic()
+        for it in self.struck:
+            if any(fault.promise == NONE_FAILS for fault in it.round.faults):
+                for at, what in sorted(error for order in self.orders for error in order.errors):
+                    if it.at <= at < it.until:
+                        moment = datetime.fromtimestamp(began + at, UTC)
+                        yield f"  {moment:%H:%M:%S.%f} {it.round}, after {at - it.at:.2f} s: {what}"
 
     @property
     def verdict(self) -> str:

@@ -1,13 +1,10 @@
 """One running platform for each engine, its laws checked after each test module; on this machine, on data of its own.
 
 ORDERLY_TARGET names one, to test no other: embedded, kafka, or cluster, the one that is installed there (tests/cluster). A
-module whose SCALE says how many processes there are, by service or `service.role`, has a platform of its own. What is marked
-`local` is about this machine's own, and not for a cluster.
+module whose SCALE says how many processes there are, by service or `service.role`, has a platform of its own.
 """
 
 import functools
-import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,19 +12,9 @@ import psutil
 import pytest
 from installation import Installation
 from system import System
-from target import Target
+from target import CLUSTER, TARGET, Target
 
-CLUSTER = "cluster"
 ENGINES = [pytest.param("embedded"), pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.redis])]
-TARGET = os.environ.get("ORDERLY_TARGET")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if TARGET == CLUSTER:
-        elsewhere = [it for it in items if it.get_closest_marker("local")]
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [it for it in items if it not in elsewhere]
-
 
 Share = Callable[[str], Target]
 
@@ -55,8 +42,7 @@ def system(request: pytest.FixtureRequest, share: Share, tmp_path_factory: pytes
         else:
             found = share(request.param)
         yield found
-        code, report = found.verify()
-        assert code == 0, json.dumps(report, indent=1)
+        found.judge()
 
 
 @contextmanager

@@ -59,10 +59,10 @@ class Installation(Target):
     def end(self, process: str) -> None:
         self.installed.kubectl("delete", "pod", process, "--wait=false")
 
-    def asked(self, process: str, path: str) -> tuple[int, str]:
+    def asked(self, process: str, path: str, accept: str = "*/*") -> tuple[int, str]:
         try:
             with self.installed.forwarded(f"pod/{process}", 9464) as url:
-                return answer_on(urlsplit(url).port or 0, path)
+                return answer_on(urlsplit(url).port or 0, path, accept)
         except OSError:
             return 0, ""
 

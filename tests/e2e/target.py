@@ -1,12 +1,13 @@
 """What a test needs of a running platform, wherever it runs: its public API, its operator's command line, each process by name.
 
-`System` is one on this machine, `Installation` one on a Kubernetes cluster.
+`System` is one on this machine, `Installation` one on a Kubernetes cluster. ORDERLY_TARGET names the only one to be tested.
 """
 
 import asyncio
 import http.client
 import json
 import math
+import os
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -24,6 +25,8 @@ from orderly.health import UNREACHABLE
 
 Json = dict[str, Any]
 
+CLUSTER = "cluster"
+TARGET = os.environ.get("ORDERLY_TARGET")
 PRICE = {"amount": 1999, "currency": "EUR"}
 NOT_NOW = (429, 502, 503, 504)  # ask again
 FRESH = 300.0  # seconds; a token lives for a quarter of an hour
@@ -46,6 +49,11 @@ class Target(ABC):
     def verify(self) -> tuple[int, Json]:
         """Exit code and report: the laws, on all that was written down, our journals included."""
 
+    def judge(self) -> None:
+        """Raises AssertionError, with the report, when a law does not hold."""
+        code, report = self.verify()
+        assert code == 0, json.dumps(report, indent=1)
+
     @abstractmethod
     def new_token(self, name: str) -> str: ...
 
@@ -62,7 +70,7 @@ class Target(ABC):
         """Tell it to drain. Somebody starts another one."""
 
     @abstractmethod
-    def asked(self, process: str, path: str) -> tuple[int, str]:
+    def asked(self, process: str, path: str, accept: str = "*/*") -> tuple[int, str]:
         """What it answers on its plain port; status 0 where it does not."""
 
     @abstractmethod
@@ -135,11 +143,11 @@ class Target(ABC):
                 await operator.insist("POST", f"/v1/products/{sku}/receipts", {"quantity": quantity}, key)
 
 
-def answer_on(port: int, path: str) -> tuple[int, str]:
+def answer_on(port: int, path: str, accept: str) -> tuple[int, str]:
     """Of a plain port of 127.0.0.1; status 0 where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with closing(connection), suppress(*UNREACHABLE):
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Accept": accept})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     return 0, ""

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from deploy.observability import jaeger_server
-from deploy.observability.jaeger_server import Jaeger
+from deploy.observability.jaeger_server import OwnJaeger
 
-pytestmark = [pytest.mark.process, pytest.mark.jaeger, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.local, pytest.mark.jaeger, pytest.mark.timeout(120)]
 
 SECOND = 10**9
 
@@ -25,7 +25,7 @@ def span(trace: str, *, after: int = 0, **more: Any) -> dict[str, Any]:
     return {**plain, **times, **more}
 
 
-def send(jaeger: Jaeger, spans: list[dict[str, Any]]) -> None:
+def send(jaeger: OwnJaeger, spans: list[dict[str, Any]]) -> None:
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "order"}}]}
     body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
     asked = urllib.request.Request(

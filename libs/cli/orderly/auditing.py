@@ -75,7 +75,8 @@ class Auditor:
         self._reports = Reports(folder.root / "audit.db")
 
     async def run(self, times: int | None = None) -> Sequence[Verdict]:
-        """The verdicts of the last audit. Where the log is away it is asked again; only the first audit raises Failure then."""
+        """The verdicts of the last audit. Where the log or the ledger is away, they are asked again; with `times`, Failure is
+        raised: who began with the platform waits for it, who counts wants an answer."""
         verdicts: Sequence[Verdict] = ()
         renewing = asyncio.create_task(self._renew())
         try:
@@ -87,7 +88,7 @@ class Auditor:
                 try:
                     verdicts = await asyncio.to_thread(verification.verify, self._folder, PATIENCE)
                 except Failure as failure:
-                    if not verdicts or times:
+                    if times:
                         raise
                     self._tell({"unread": str(failure), "token": token})
                     await asyncio.sleep(min(self._every, PATIENCE))

@@ -32,7 +32,9 @@ class Enough(Exception):
 
 
 async def test_what_cannot_be_read_is_told_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: Iterator[Any] = iter([[Verdict("L1", "one law", "holds")], Failure("kafka: away"), Enough()])
+    looks: Iterator[Any] = iter(
+        [Failure("no ledger"), [Verdict("L1", "one law", "holds")], Failure("kafka: away"), Enough()]
+    )
     said: list[dict[str, Any]] = []
 
     def look(*_: object) -> Any:
@@ -46,10 +48,10 @@ async def test_what_cannot_be_read_is_told_and_read_again(tmp_path: Path, monkey
     with pytest.raises(Enough):
         await auditor.run()
     assert [it["verdict"] for it in said if "verdict" in it] == ["holds"]
-    assert [it["unread"] for it in said if "unread" in it] == ["kafka: away"]
+    assert [it["unread"] for it in said if "unread" in it] == ["no ledger", "kafka: away"]
 
 
-async def test_an_auditor_that_never_could_read_ends(tmp_path: Path) -> None:
+async def test_an_auditor_that_is_to_look_once_and_cannot_ends(tmp_path: Path) -> None:
     auditor = Auditor(Folder(tmp_path), leader.lease("auditor", tmp_path), 10, 0.01, lambda _: None)
     with pytest.raises(Failure, match="there is no log"):
-        await auditor.run()
+        await auditor.run(times=1)
