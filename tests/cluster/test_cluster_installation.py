@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -40,21 +39,9 @@ def ask(url: str, data: Path, *words: str, check: bool = True) -> str:
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=check).stdout
 
 
-def placed(url: str, data: Path, sku: str, card: str) -> dict[str, Any]:
+def placed(url: str, data: Path, sku: str) -> dict[str, Any]:
     """How it ended. Asked again and again with the same key, as a client does whose machine is busy."""
-    words = (
-        "order",
-        "place",
-        "--sku",
-        f"{sku}:1",
-        "--token",
-        card,
-        "--key",
-        uuid.uuid4().hex,
-        "--wait",
-        "30",
-        "--json",
-    )
+    words = ("order", "place", "--sku", f"{sku}:1", "--key", uuid.uuid4().hex, "--wait", "30", "--json")
     until = time.monotonic() + 120
     while True:
         said = ask(url, data, *words, check=False)
@@ -68,7 +55,7 @@ def test_an_order_from_outside_is_confirmed_and_all_laws_hold(installed: Install
     sku = f"tea-{uuid.uuid4().hex[:8]}"
     ask(url, tmp_path, "product", "put", sku, "--name", "Tea", "--price", "4.20")
     ask(url, tmp_path, "product", "receive", sku, "10")
-    order = placed(url, tmp_path, sku, "tok_ok")
+    order = placed(url, tmp_path, sku)
     assert order["status"] == "confirmed"
     code, report = installed.verify(tmp_path / "journal")
     assert (code, report["verdict"]) == (0, "holds"), report
@@ -103,30 +90,3 @@ def test_prometheus_finds_every_process_by_its_service_and_pod(installed: Instal
         assert expected <= scraped()
         with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=10) as answer:
             assert json.load(answer)["data"]["groups"]
-
-
-def test_an_order_that_was_undone_leaves_its_whole_trace_in_jaeger(
-    installed: Installed, url: str, tmp_path: Path
-) -> None:
-    """Tail sampling decides half a minute after its first span, and keeps such a one always."""
-    sku = f"tea-{uuid.uuid4().hex[:8]}"
-    ask(url, tmp_path, "product", "put", sku, "--name", "Tea", "--price", "4.20")
-    ask(url, tmp_path, "product", "receive", sku, "10")
-    order = placed(url, tmp_path, sku, "tok_declined")
-    assert order["status"] == "cancelled"
-    story = json.loads(ask(url, tmp_path, "order", "show", order["order_id"], "--timeline", "--json"))
-    trace = story["timeline"][0]["trace_id"]
-    with installed.forwarded(f"service/{installed.release}-jaeger", 16686) as jaeger:
-
-        def services() -> set[str]:
-            try:
-                with urllib.request.urlopen(f"{jaeger}/api/traces/{trace}", timeout=10) as answer:
-                    (found,) = json.load(answer)["data"]
-            except urllib.error.HTTPError:
-                return set()
-            return {it["serviceName"] for it in found["processes"].values()}
-
-        until = time.monotonic() + 120
-        while not {"gateway", "order", "inventory", "payment"} <= services() and time.monotonic() < until:
-            time.sleep(2)
-        assert {"gateway", "order", "inventory", "payment"} <= services()

@@ -15,6 +15,7 @@ from common.readmodel.redis import RedisGenerations, RedisReadModel, RedisView
 from common.security.access import IN_REDIS
 from common.security.authority import Authority
 from common.testing.eventually import eventually
+from orderly.backing import locks
 from orderly.backing.private import RedisServer
 from orderly.sockets import free_ports
 
@@ -74,6 +75,29 @@ async def test_a_service_that_may_only_what_is_its_own_reads_and_writes_no_other
         with pytest.raises(OrderlyError):
             await works(f"redis://order:order@{address}/0", "payment")  # pragma: allowlist secret
     finally:
+        server.close()
+
+
+async def test_a_redis_that_knows_its_users_has_what_it_had_when_it_was_killed(tmp_path: Path) -> None:
+    """It reads its own file as the user that nobody may be, and leaves out every transaction which that one may not do."""
+    users = tmp_path / "users.acl"
+    users.write_text(locks.acl_of_redis({user: user.encode() for user in locks.REDIS_USERS}))
+    server = RedisServer.start(tmp_path, {"aclfile": str(users), "appendonly": "yes", "appendfsync": "always"})
+    address = f"127.0.0.1:{server.plan.port}"
+    url = f"redis://order:order@{address}/0"  # pragma: allowlist secret
+    model = RedisReadModel(url, "order", Bell())
+    try:
+        assert await works(url)
+        server.kill()
+        server.restart()
+        assert model.generation
+        assert model.load(["a"]) == {"a": Document("a", 1, b"{}")}
+        assert model.positions() == {"events/0": 1}
+        for nobody in (f"redis://{address}/0", f"redis://default:@{address}/0", f"redis://default:x@{address}/0"):
+            with pytest.raises(redis.AuthenticationError):
+                tell(nobody, "PING")
+    finally:
+        model.close()
         server.close()
 
 

@@ -52,7 +52,9 @@ def acl_of_redis(passwords: Mapping[str, bytes]) -> str:
     """The file of all REDIS_USERS. Redis keeps no password: it has their hashes."""
     spaces = {user: space.rules() for user, space in access.IN_REDIS.items()} | {REDIS: TO_RELOAD}
     known = {user: hashlib.sha256(password).hexdigest() for user, password in passwords.items()}
-    return "".join(["user default off\n", *(f"user {it} on #{known[it]} {' '.join(spaces[it])}\n" for it in spaces)])
+    return "".join(
+        [f"{access.NOBODY_IN_REDIS}\n", *(f"user {it} on #{known[it]} {' '.join(spaces[it])}\n" for it in spaces)]
+    )
 
 
 def tls_of_redis(own: Path) -> dict[str, str]:

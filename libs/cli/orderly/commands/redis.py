@@ -2,7 +2,7 @@
 
 import typer
 
-from common.security.access import IN_REDIS
+from common.security.access import IN_REDIS, NOBODY_IN_REDIS
 from orderly.options import Json
 from orderly.output import show_json
 
@@ -20,6 +20,6 @@ def users(as_json: Json = False) -> None:
     if as_json:
         show_json({user: list(space.rules()) for user, space in IN_REDIS.items()})
         return
-    print("user default off")
+    print(NOBODY_IN_REDIS)
     for user, space in IN_REDIS.items():
         print(f"user {user} on #… {' '.join(space.rules())}")
