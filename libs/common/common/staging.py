@@ -15,7 +15,7 @@ from common.decider import Behaviour, Decision, Input
 from common.errors import MessageError
 from common.eventlog import Record, Stored, partition_of
 from common.messages import Envelope, Request
-from common.telemetry import traces
+from common.telemetry import keeping
 from common.telemetry.messaging_spans import Decided
 from common.watching import Move
 
@@ -107,15 +107,15 @@ class Staged(Generic[S]):
 
     def committed(self) -> None:
         """What was decided is a fact: it may be told."""
-        for decided in self.decided:
-            decided.committed()
-        traces.keep()
+        with keeping.together():
+            for decided in self.decided:
+                decided.committed()
         tracecontext.enter("")
 
     def aborted(self, error: BaseException) -> None:
-        for decided in self.decided:
-            decided.aborted(error)
-        traces.keep()
+        with keeping.together():
+            for decided in self.decided:
+                decided.aborted(error)
         tracecontext.enter("")
 
     def _take(self, partition: int, given: Input, kind: str) -> None:

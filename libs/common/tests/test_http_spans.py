@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from common import tracecontext
-from common.telemetry import traces
+from common.telemetry import keeping, traces
 from common.telemetry.http_spans import TracedServer
 from common.testing.eventually import eventually
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
 
 
 def kept(file: Path) -> list[dict[str, Any]]:
-    traces.keep()
+    keeping.keep()
     return lines(file)
 
 

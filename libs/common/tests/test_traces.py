@@ -17,7 +17,7 @@ from common.errors import SettingsError
 from common.eventlog import Stored
 from common.messages import Envelope
 from common.readmodel.memory import MemoryReadModel
-from common.telemetry import spanfile, traces
+from common.telemetry import keeping, spanfile, traces
 from common.telemetry.messaging_spans import Decided, projecting
 from common.telemetry.spanexport import readable
 from common.telemetry.view_spans import TracedView
@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
 
 
 def kept(file: Path) -> list[dict[str, Any]]:
-    traces.keep()
+    keeping.keep()
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -51,11 +51,11 @@ def test_where_tracing_is_off_everything_goes_on_under_the_callers_trace() -> No
 
 
 def test_a_span_is_in_the_file_when_it_has_ended_and_what_it_is_of_is_over(file: Path) -> None:
-    span = traces.start("process order.commands", "consumer", PARENT, {"messaging.system": "kafka"})
-    traces.keep()
-    assert not file.exists()
-    span.event("OrderPlaced")
-    span.finish()
+    with keeping.together():
+        span = traces.start("process order.commands", "consumer", PARENT, {"messaging.system": "kafka"})
+        span.event("OrderPlaced")
+        span.finish()
+        assert not file.exists()
     (found,) = kept(file)
     assert (found["traceparent"], found["parent"], found["kind"]) == (span.traceparent, PARENT, "consumer")
     assert tracecontext.trace_id(span.traceparent) == tracecontext.trace_id(PARENT)
@@ -180,7 +180,7 @@ def test_what_happens_in_the_block_is_under_the_span_and_afterwards_no_more(file
 def test_a_decision_is_told_when_it_is_committed_and_not_before(file: Path) -> None:
     told = decided()
     told.decided([], "confirmed", "authorizing", "settling")
-    traces.keep()
+    keeping.keep()
     assert not file.exists()
     told.committed()
     (found,) = kept(file)
@@ -218,7 +218,7 @@ def test_the_file_does_not_grow_for_ever(file: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(spanfile, "FULL", 5_000)
     for _ in range(100):
         traces.start("POST", "server", "", {}, root=True).finish()
-        traces.keep()
+        keeping.keep()
     before = file.with_suffix(".1.jsonl")
     assert max(file.stat().st_size, before.stat().st_size) < 6_000
     assert sorted(file.parent.iterdir()) == [before, file]

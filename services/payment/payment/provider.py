@@ -204,7 +204,6 @@ class ProviderWorker:
             if result == "unknown":
                 span.fail(result, detail)
         _log.info("effect", operation=call.operation, attempt=call.attempt, result=result, detail=detail)
-        traces.keep_soon()
         del self._in_work[effect.id, call.attempt]  # who is offered it from now on has not heard of this answer
         answered = ProviderAnswered(call.order_id, call.operation, call.attempt, result, detail)
         self._report(effect, answered, span.traceparent)

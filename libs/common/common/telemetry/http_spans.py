@@ -52,7 +52,6 @@ class TracedServer:
             if span.recorded:
                 _answered(span, scope, route, status)
                 span.finish()
-                traces.keep_soon()
             tell = _log.info if self._edge and method not in ("GET", "HEAD") else _log.debug
             took = round((time.perf_counter() - begun) * 1000, 1)
             tell("answered", method=method, route=route, status=status, ms=took)

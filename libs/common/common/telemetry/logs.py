@@ -1,15 +1,23 @@
 """Structured logs: one JSON object a line on stdout, with time, level and service, and with trace, span and order where there
 are such: what the task or thread that writes is doing (see tracecontext.py).
+
+A warning, or worse, is written at once, with all that was told before it; keeping.py says when anything less is. Where nothing
+can be written lines are lost, and nothing else.
 """
 
+import atexit
+import contextlib
 import logging
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
 from common import tracecontext
+from common.telemetry.keeping import Lines
 from common.telemetry.masking import mask
 
 
@@ -24,6 +32,7 @@ def configure(service: str, level: str = "info") -> None:
     def render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
         return encode(event)  # escapes control characters: one event is one line
 
+    out = _Out()
     structlog.configure(
         processors=[
             structlog.processors.format_exc_info,
@@ -31,11 +40,11 @@ def configure(service: str, level: str = "info") -> None:
             name,  # from here on nothing comes from whoever writes the line
             _doing,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _now,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=lambda *_: out,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
@@ -49,6 +58,35 @@ def _doing(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event.setdefault("trace_id", tracecontext.trace_id(traceparent))
         event.setdefault("span_id", tracecontext.span_id(traceparent))
     return event
+
+
+def _now(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    event["at"] = datetime.now(UTC)  # in RFC 3339 when it is encoded
+    return event
+
+
+class _Out:
+    """What structlog writes to, by the name of a level."""
+
+    def __init__(self) -> None:
+        self._out = sys.stdout.buffer
+        self._lines = Lines(self._write)
+        atexit.register(self._lines.close)
+
+    def info(self, line: bytes) -> None:
+        self._lines.take(line)
+
+    def warning(self, line: bytes) -> None:
+        self._lines.take(line)
+        self._lines.keep()
+
+    debug = info
+    error = critical = warning
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            self._out.write(b"\n".join((*lines, b"")))
+            self._out.flush()
 
 
 class _Bridge(logging.Handler):

@@ -42,7 +42,7 @@ def masked(value: Any) -> Any:
     """The value without what is nobody's business; the same object where there is nothing of it."""
     match value:
         case str():
-            return _LOOKS.sub(MASK, value) if _suspicious(value) else value
+            return _LOOKS.sub(MASK, value) if not value.isalnum() and _suspicious(value) else value
         case dict():
             return {name: MASK if _secret(name) else masked(it) for name, it in value.items()}
         case list() | tuple():
@@ -55,5 +55,5 @@ def masked(value: Any) -> Any:
 
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """For structlog, after tracebacks have become text."""
-    cleaned: EventDict = masked(dict(event))
+    cleaned: EventDict = masked(event)
     return cleaned

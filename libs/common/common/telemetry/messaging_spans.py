@@ -136,5 +136,4 @@ def projecting(service: str, records: Sequence[Stored]) -> Iterator[None]:
         raise
     finally:
         span.finish()
-        traces.keep()
         tracecontext.enter("")

@@ -1,23 +1,20 @@
 """The last spans of a process, one JSON object a line, in a file that does not grow for ever. `orderly trace` reads it.
 
-They are written when the transaction or batch that they are of has ended, those of a request within 20 ms, by one system call,
-whatever becomes of the process then: the page cache survives kill -9. One call for each span would hand over Python's lock to
-another thread each time. The file is replaced when it is full, and its predecessor is kept. A disk that is full costs spans and
-nothing else.
+keeping.py says when they are written. The file is replaced when it is full, and its predecessor is kept. A disk that is full
+costs spans and nothing else.
 """
 
 import os
-import threading
-from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from common.telemetry.keeping import Lines
 from common.telemetry.traces import Output, Span
 
 FULL = 8 * 1024 * 1024  # bytes: some 15 000 spans, 500 orders
-MANY = 256  # lines that wait; a stream may go on for minutes
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger("traces")
@@ -28,36 +25,26 @@ class SpanFile(Output):
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._lock = threading.Lock()
-        self._lines: deque[bytes] = deque()
+        self._lines = Lines(self._write)
         self._fd = -1
         self._size = 0
 
     def take(self, span: Span) -> None:
-        self._lines.append(_encode(span))
-        if len(self._lines) >= MANY:
-            self.keep()
-
-    def keep(self) -> None:
-        if not self._lines:
-            return
-        with self._lock:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]  # others go on appending
-            if not lines:
-                return
-            try:
-                if self._fd < 0 or self._size > FULL:
-                    self._open()
-                self._size += os.write(self._fd, b"\n".join((*lines, b"")))
-            except OSError as error:
-                _log.warning("spans not kept", count=len(lines), error=str(error))
+        self._lines.take(_encode(span))
 
     def close(self) -> None:
-        self.keep()
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-            self._fd = -1
+        self._lines.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        try:
+            if self._fd < 0 or self._size > FULL:
+                self._open()
+            self._size += os.write(self._fd, b"\n".join((*lines, b"")))
+        except OSError as error:
+            _log.warning("spans not kept", count=len(lines), error=str(error))
 
     def _open(self) -> None:
         if self._fd >= 0:

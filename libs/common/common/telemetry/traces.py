@@ -8,7 +8,6 @@ A span has a traceparent, which goes with everything that it makes happen: in a 
 tracing is off, or nobody began a trace, it is that of whoever asked, unchanged.
 """
 
-import asyncio
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -26,13 +25,10 @@ ORDER = "orderly.order.id"  # on every span that is about one
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Attributes = Mapping[str, str | int | bool]
 
-KEEP_WITHIN = 0.02  # seconds
-
 _random = random.Random()
 _outputs: "list[Output]" = []
 _sampling = Sampling()
 _service = ""
-_keeping = False  # soon
 
 
 class Span(msgspec.Struct):
@@ -79,9 +75,6 @@ class Output:
     def take(self, span: Span) -> None:
         raise NotImplementedError
 
-    def keep(self) -> None:
-        """What was taken is safe from now on, as far as that is this output's business."""
-
     def close(self) -> None:
         """Within a few seconds."""
 
@@ -103,30 +96,9 @@ def configure(service: str, file: Path | None, environ: Mapping[str, str]) -> No
         _outputs.append(SpanExport(service))
 
 
-def keep() -> None:
-    """A request, a transaction or a batch is over: its spans are in this machine's hands now, whatever becomes of us."""
-    for output in _outputs:
-        output.keep()
-
-
-def keep_soon() -> None:
-    """The same, within KEEP_WITHIN, on the event loop that it is called on: many requests then share one system call."""
-    global _keeping
-    if _outputs and not _keeping:
-        _keeping = True
-        asyncio.get_running_loop().call_later(KEEP_WITHIN, _keep_now)
-
-
-def _keep_now() -> None:
-    global _keeping
-    _keeping = False
-    keep()
-
-
 def close() -> None:
     """Nothing is recorded from now on."""
-    global _keeping
-    closing, _keeping = [*_outputs], False
+    closing = [*_outputs]
     _outputs.clear()
     for output in closing:
         output.close()
