@@ -78,11 +78,10 @@ class MeteredConsumer(ConsumerAround):
         self._outcomes["committed"].inc()
         metrics.LOG_TRANSACTION_RECORDS.observe(len(sent))
         metrics.LOG_TRANSACTION_SECONDS.observe(seconds)
-        for record in sent:
-            if record.topic == self._events:
-                self._effects[record.headers["type"] != NOTHING].inc()
-            elif record.topic == self._dead_letters:
-                metrics.DEAD_LETTERS.inc()
+        effects = [record.headers["type"] != NOTHING for record in sent if record.topic == self._events]
+        for changed, counter in self._effects.items():
+            counter.inc(effects.count(changed))
+        metrics.DEAD_LETTERS.inc(sum(record.topic == self._dead_letters for record in sent))
 
     def failed(self, error: BaseException | None) -> None:
         """None: it was left before its end."""
