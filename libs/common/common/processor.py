@@ -134,12 +134,13 @@ class Processor(Generic[S]):
         """
         now = self._clock()
         self._checkpoint_at = now + self._checkpoint_every
-        for partition, shard in self._shards.items():
-            records = checkpoint.write(self._behaviour, shard, partition)
-            for start in range(0, len(records), self._transaction):
-                with self._consumer.transaction() as transaction:
-                    for record in records[start : start + self._transaction]:
-                        transaction.send(record)
+        shards = self._shards.items()
+        records = [it for partition, shard in shards for it in checkpoint.write(self._behaviour, shard, partition)]
+        for start in range(0, len(records), self._transaction):
+            with self._consumer.transaction() as transaction:
+                for record in records[start : start + self._transaction]:
+                    transaction.send(record)
+        for _, shard in shards:
             shard.clean()
         self._forget(now)
 

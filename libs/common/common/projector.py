@@ -19,6 +19,8 @@ from common.telemetry.lag import Lag
 from common.telemetry.messaging_spans import projecting
 from common.telemetry.metrics import PROJECTED, PROJECTION_REBUILDS
 
+RECENT = 1_000  # documents that are kept in memory, in case that the next batch folds them further
+
 _log = structlog.get_logger("projector")
 
 
@@ -83,6 +85,7 @@ class Projector:
         self._generation = ""
         self._read: Mapping[tuple[str, int], int] = {}  # next offset to fold, as of the last step
         self._due: Mapping[tuple[str, int], int] = {}  # where the log ended when the model was opened
+        self._recent: dict[str, Document] = {}  # what this reader has folded, the last one last
         self.whole = False
         self.behind = Lag()
 
@@ -120,6 +123,7 @@ class Projector:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._recent.clear()
 
     def restart(self) -> None:
         """Read again from the read model's own positions: after an error, or when the model was switched."""
@@ -141,16 +145,53 @@ class Projector:
         return self._reader
 
     def _apply(self, records: Sequence[Stored]) -> None:
-        wanted = dict.fromkeys(key for record in records for key in self._projection.keys(record))
-        changes = Changes(dict(self._model.load(list(wanted))) if wanted else {})
+        frames = [self._frame(record) for record in records]
+        changes = Changes(self._documents(records, frames))
         positions: dict[str, int] = {}
-        for record in records:
+        for record, frame in zip(records, frames, strict=True):
             try:
-                frame = decode_history(record.value or b"") if record.topic == self._events else None
-                self._projection.fold(changes, record, frame)
-                if frame is not None and frame.cause.topic == self._commands:
-                    positions[f"{frame.cause.topic}/{frame.cause.partition}"] = frame.cause.offset + 1
-            except MessageError as error:  # no history of ours: the fold moves on, the checker of the laws will name it
-                _log.error("cannot fold", topic=record.topic, offset=record.offset, key=record.key, error=str(error))
+                if frame is not None or record.topic != self._events:
+                    self._projection.fold(changes, record, frame)
+            except MessageError as error:
+                self._skip(record, error)
+            if frame is not None and frame.cause.topic == self._commands:
+                positions[f"{frame.cause.topic}/{frame.cause.partition}"] = frame.cause.offset + 1
             positions[f"{record.topic}/{record.partition}"] = record.offset + 1
-        self._model.apply([changes.documents[key] for key in changes.touched], changes.entries, positions)
+        folded = [changes.documents[key] for key in changes.touched]
+        self._model.apply(folded, changes.entries, positions)
+        self._remember(folded)
+
+    def _frame(self, record: Stored) -> HistoryFrame | None:
+        """Of the service's own events."""
+        try:
+            return decode_history(record.value or b"") if record.topic == self._events else None
+        except MessageError as error:
+            self._skip(record, error)
+            return None
+
+    def _skip(self, record: Stored, error: MessageError) -> None:
+        """It is no history of ours: the fold moves on, the checker of the laws will name it."""
+        _log.error("cannot fold", topic=record.topic, offset=record.offset, key=record.key, error=str(error))
+
+    def _documents(self, records: Sequence[Stored], frames: Sequence[HistoryFrame | None]) -> dict[str, Document]:
+        """Those that the fold needs. One of version n is the fold of the first n events whoever made it: so what was folded
+        here is as good as what is stored, and before an aggregate's first event there was none."""
+        known: dict[str, Document] = {}
+        wanted: dict[str, None] = {}
+        born: set[str] = set()
+        for record, frame in zip(records, frames, strict=True):
+            if frame is not None and frame.version == len(frame.events):
+                born.add(record.key)
+            for key in self._projection.keys(record):
+                if (recent := self._recent.get(key)) is not None:
+                    known[key] = recent
+                elif key not in born:
+                    wanted[key] = None
+        return known | dict(self._model.load(list(wanted))) if wanted else known
+
+    def _remember(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            self._recent.pop(document.key, None)
+            self._recent[document.key] = document
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]

@@ -123,6 +123,22 @@ def test_a_model_is_served_once_all_is_folded_that_was_there_when_it_was_opened(
     assert (projector.whole, model.times) == (True, 2)
 
 
+def test_what_was_folded_a_moment_ago_is_not_asked_for_again(world: World) -> None:
+    asked: list[str] = []
+    load = world.model.load
+    world.model.load = lambda keys: asked.extend(keys) or load(keys)  # type: ignore[func-returns-value, method-assign]
+    world.write(world.history.record(OrderConfirmed("o1")))
+    world.projector.step()
+    world.write(world.history.record(OrderCancelled("o1", "late")))
+    world.projector.step()
+    assert not asked  # the first event has nothing before it, the second one has what was folded then
+    world.projector.restart()
+    world.write(world.history.record(OrderConfirmed("o1")))
+    world.projector.step()
+    assert asked == ["o1"]
+    assert world.names() == "OrderConfirmed OrderCancelled OrderConfirmed"
+
+
 def test_a_gap_stops_it(world: World) -> None:
     world.history.record(OrderConfirmed("o1"))
     world.write(world.history.record(OrderCancelled("o1", "")))

@@ -75,6 +75,7 @@ class Placing:
         self._clock = clock
         self._quota = Quota(open_orders, queries.finished, clock)
         self._recent: dict[str, Accepted] = {}  # by order id: what the read model may not show yet
+        self._accepted = 0
         self._twins: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def place(
@@ -154,7 +155,8 @@ class Placing:
         view = OrderView(order_id, caller.subject, fingerprint, lines, total_of(lines), at, at, delivery=delivery)
         accepted = Accepted(view, Token.at(position))
         self._recent[order_id] = accepted
-        if len(self._recent) % PRUNE_EVERY == 0:
+        self._accepted += 1
+        if self._accepted % PRUNE_EVERY == 0:
             await self._forget_the_seen()
         _log.info("order accepted", lines=len(lines))
         return accepted if self._alone else await self._first(accepted)
