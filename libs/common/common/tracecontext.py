@@ -26,9 +26,11 @@ class Doing(NamedTuple):
 _doing: ContextVar[Doing] = ContextVar("doing", default=Doing())  # noqa: B039 immutable
 
 
-def enter(traceparent: str, correlation: str = "") -> None:
+def enter(traceparent: str, correlation: str = "") -> Doing:
     """From here on this task or thread works under this trace, for this order if it is one."""
-    _doing.set(Doing(traceparent, correlation if correlation.startswith(_ORDER) else ""))
+    entered = Doing(traceparent, correlation if correlation.startswith(_ORDER) else "")
+    _doing.set(entered)
+    return entered
 
 
 def about(order_id: str) -> None:
@@ -76,8 +78,11 @@ def sampled(traceparent: str) -> bool:
 
 def sent(scope: MutableMapping[str, Any]) -> str:
     """The caller's, where it sent a usable one, else empty."""
-    header = next((value for name, value in scope["headers"] if name == b"traceparent"), b"").decode("latin-1")
-    return header if _TRACEPARENT.fullmatch(header) else ""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            header: str = value.decode("latin-1")
+            return header if _TRACEPARENT.fullmatch(header) else ""
+    return ""
 
 
 def of(scope: MutableMapping[str, Any]) -> str:

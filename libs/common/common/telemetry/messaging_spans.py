@@ -51,20 +51,19 @@ def querying(operation: str, what: str) -> Attributes:
 class Decided:
     """One input of a processor, from here until it is `committed` or `aborted`. Its `traceparent` is for all that it causes."""
 
-    __slots__ = ("_correlation", "_events", "_span", "_steps", "_type")
+    __slots__ = ("_doing", "_events", "_span", "_steps", "_type")
 
     def __init__(self, cause: Cause, envelope: Envelope) -> None:
         self._type = cause.type
-        self._correlation = envelope.correlation
         self._steps = ("", "")
         self._events: Sequence[str] = ()
         if cause.topic:
             self._span = traces.start(f"process {cause.topic}", "consumer", envelope.traceparent, {})
         else:
             self._span = traces.start(f"{cause.kind} {cause.type}", "internal", envelope.traceparent, {})
-        tracecontext.enter(self._span.traceparent, envelope.correlation)
+        self._doing = tracecontext.enter(self._span.traceparent, envelope.correlation)
         if self._span.recorded:
-            self._span.set(_processing(cause))
+            self._span.attributes = _processing(cause)
 
     @property
     def traceparent(self) -> str:
@@ -79,9 +78,13 @@ class Decided:
         for name, event in zip(self._events, events, strict=True):
             reason = getattr(event, "reason", "")
             self._span.event(name, {"reason": reason} if reason else None)
-        steps = {"orderly.step": after, "orderly.step.before": before} if after else {}
-        order = {traces.ORDER: order} if (order := tracecontext.doing().order) else {}
-        self._span.set(steps | order | ({"orderly.outcome": outcome} if outcome else {}))
+        told = self._span.attributes
+        if after:
+            told["orderly.step"], told["orderly.step.before"] = after, before
+        if self._doing.order:
+            told[traces.ORDER] = self._doing.order
+        if outcome:
+            told["orderly.outcome"] = outcome
 
     def buried(self, reason: str) -> None:
         """It could not be handled, and was set aside."""
@@ -90,7 +93,7 @@ class Decided:
     def committed(self) -> None:
         self._span.finish()
         before, after = self._steps
-        tracecontext.enter(self._span.traceparent, self._correlation)
+        tracecontext.resume(self._doing)
         tell = _log.info if before != after else _log.debug
         tell("decided", type=self._type, events=self._events, step=after, before=before)
 
@@ -99,15 +102,19 @@ class Decided:
         self._span.finish()
 
 
-def _processing(cause: Cause) -> Attributes:
-    told: dict[str, str | int] = {"orderly.message.type": cause.type, "messaging.message.id": cause.id}
-    if cause.topic:
-        told["messaging.system"] = _system
-        told["messaging.operation.type"] = told["messaging.operation.name"] = "process"
-        told["messaging.destination.name"] = cause.topic
-        told["messaging.destination.partition.id"] = str(cause.partition)
-        told["messaging.kafka.offset"] = cause.offset
-    return told
+def _processing(cause: Cause) -> dict[str, str | int]:
+    if not cause.topic:
+        return {"orderly.message.type": cause.type, "messaging.message.id": cause.id}
+    return {
+        "orderly.message.type": cause.type,
+        "messaging.message.id": cause.id,
+        "messaging.system": _system,
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "process",
+        "messaging.destination.name": cause.topic,
+        "messaging.destination.partition.id": str(cause.partition),
+        "messaging.kafka.offset": cause.offset,
+    }
 
 
 @contextmanager
