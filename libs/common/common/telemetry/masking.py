@@ -9,8 +9,6 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from structlog.types import EventDict, WrappedLogger
-
 MASK = "***"
 FIELDS = frozenset(
     {"delivery", "email", "address", "payment_token", "card", "access_token", "refresh_token"}
@@ -51,9 +49,3 @@ def masked(value: Any) -> Any:
             return masked(repr(value))
         case _:
             return value
-
-
-def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """For structlog, after tracebacks have become text."""
-    cleaned: EventDict = masked(event)
-    return cleaned
