@@ -33,8 +33,11 @@ def alter_topic(connection: KafkaConnection, topic: str, settings: Mapping[str, 
 def roll(connection: KafkaConnection, topic: Topic) -> None:
     """Have a new segment begun in each partition, by writing what nobody will ever see."""
 
+    async def nowhere() -> set[Place]:
+        return set()
+
     async def write_and_abort(wire: Wire) -> None:
-        transactions = Transactions(wire, f"roll-{topic.name}", bumping=True)
+        transactions = Transactions(wire, f"roll-{topic.name}", "roll", nowhere, bumping=True)
         await transactions.begin()
         places = [(topic.name, partition) for partition in range(topic.partitions)]
         await transactions.write(

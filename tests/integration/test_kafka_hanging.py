@@ -1,7 +1,7 @@
 """A broker that starts loses ends of transactions (see transactions.py): nothing is copied twice or lost all the same."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,13 +34,18 @@ class Copier:
     """Takes records and writes them again, each batch in a transaction."""
 
     def __init__(self, brokers: Brokers, count: int) -> None:
-        self.log = KafkaLog(KafkaConnection(brokers.bootstrap), lease=2_000)
-        source, self._target = fresh(), fresh()
-        self.log.create([source, self._target])
-        self._consumer = self.log.consumer(source.name, group="g", member="0")
+        self._brokers = brokers
+        self._source, self._target = fresh(), fresh()
+        self._dead: list[Callable[[], None]] = []
+        self.begin()
         self.sent = [str(n) for n in range(count)]
-        self.log.append([Record(source.name, "k", each.encode()) for each in self.sent]).result(20)
+        self.log.append([Record(self._source.name, "k", each.encode()) for each in self.sent]).result(20)
         self.copied = 0
+
+    def begin(self) -> None:
+        self.log = KafkaLog(KafkaConnection(self._brokers.bootstrap), lease=2_000)
+        self.log.create([self._source, self._target])
+        self._consumer = self.log.consumer(self._source.name, group="g", member="0")
 
     def copy(self, limit: int = BATCH) -> int:
         """How many were copied, as far as it is known. What really was committed tells where it goes on."""
@@ -52,19 +57,30 @@ class Copier:
             self.copied += len(batch.records)
         return self.copied
 
-    def over_a_death(self, brokers: Brokers, after: float) -> None:
-        killer = threading.Timer(after, brokers.kill)
+    def over_a_death(self, after: float, *, together: bool) -> None:
+        """Of the broker, and `together` with it of the process that copies: another one, of its name, goes on."""
+        killer = threading.Timer(after, self._brokers.kill)
         killer.start()
         while killer.is_alive():
             self.copy()
-        brokers.restart()
+        if together:
+            self._dead += self._consumer.close, self.log.close  # it says no word more, and remembers nothing
+        restarting = threading.Thread(target=self._brokers.restart)
+        restarting.start()
+        while together:
+            with suppress(Unavailable):
+                self.begin()
+                together = False
+        while restarting.is_alive():
+            self.copy()
+        restarting.join()
 
     def written(self) -> list[str]:
         return values(self.log, self._target.name)
 
     def close(self) -> None:
-        self._consumer.close()
-        self.log.close()
+        for close in (self._consumer.close, self.log.close, *self._dead):
+            close()
 
 
 @pytest.fixture
@@ -78,18 +94,19 @@ def test_transactions_over_the_death_of_a_broker_copy_everything_once(own: Broke
     copier = Copier(own, 300)
     for until in (100, 200):
         eventually(lambda until=until: copier.copy() >= until, within=60)  # type: ignore[misc]
-        copier.over_a_death(own, 0.02)
+        copier.over_a_death(0.02, together=False)
     eventually(lambda: (copier.copy(50), copier.written())[1], lambda seen: len(seen) >= 300, within=60)
     assert copier.written() == copier.sent
     copier.close()
 
 
-def test_an_end_that_a_starting_broker_left_out_is_made_up_for(hasty: Brokers) -> None:
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+def test_an_end_that_a_starting_broker_left_out_is_made_up_for(hasty: Brokers, together: bool) -> None:
     copier = Copier(hasty, 2 * KILLS * 50)
     for kill in range(KILLS):
         until = copier.copied + 30
         eventually(lambda until=until: copier.copy() >= until, within=60)  # type: ignore[misc]
-        copier.over_a_death(hasty, 0.01 * kill)
+        copier.over_a_death(0.01 * kill, together=together)
     eventually(lambda: copier.copy() and len(copier.written()) >= len(copier.sent), within=90)
     assert copier.written() == copier.sent
     copier.close()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from common.clock import Millis
@@ -83,7 +84,8 @@ class KafkaLog:
             wire.close()
             raise
         membership = Membership(wire, topic, self._catalog.topic_id(topic), group, member, self._lease)
-        transactions = self._transactions(wire, f"{group}-{member}", bumping=self._bumping)
+        open_places = partial(self._catalog.open_places, wire)
+        transactions = self._transactions(wire, f"{group}-{member}", group, open_places, bumping=self._bumping)
         fetches = Wire(self._connection, f"{group}-{member}-fetches", beside=wire)
         return KafkaConsumer(wire, fetches, self._catalog, topic, group, membership, transactions)
 

@@ -43,7 +43,6 @@ _log = structlog.get_logger("eventlog")
 class Ticket(NamedTuple):
     """What a commit must show: the broker refuses those of a member that is no longer, or not in this generation."""
 
-    group: str
     member: str
     name: str
     generation: int
@@ -91,7 +90,7 @@ class Membership:
             raise Fenced(
                 f"{self._name}: another owner has its partitions; nothing was written, the next poll joins again"
             )
-        return Ticket(self._group, self._member, self._name, self._epoch)
+        return Ticket(self._member, self._name, self._epoch)
 
     async def keep(self, busy: Set[int]) -> None:
         """Join, or follow the group, as far as that is due. `busy` partitions are not given up yet."""

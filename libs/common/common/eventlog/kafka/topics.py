@@ -1,7 +1,7 @@
 """Topics with settings that are fixed for life: created once, by whoever comes first, and compared by all others."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from common.eventlog.port import Cleanup, Record, Topic, partition_of
 
 PATIENCE = 30.0  # seconds until all brokers know a new topic
 TOPIC_RESOURCE = 2
+WRITE = 4  # the number of the operation in the protocol
 
 LARGEST_KEPT = 16 << 20  # of topics without retention; others take a little more than a megabyte, as Kafka does
 SEGMENT_BYTES = 16 << 20  # of compacted topics: only whole segments are compacted, and a restore reads what is not
@@ -119,6 +120,15 @@ class Catalog:
 
     async def places(self, wire: Wire, name: str) -> list[Place]:
         return [(name, partition) for partition in range((await self.topic(wire, name)).partitions)]
+
+    async def open_places(self, wire: Wire) -> Set[Place]:
+        """Where a transaction is open, of anybody's, among the known topics that the user of the connection may write to."""
+        described = await wire.describe(self._topics, rights=True)
+        writable = [each for each in described if WRITE in each.authorized_operations]
+        places = [(topic.name, each.partition_index) for topic in writable for each in topic.partitions]
+        written = await offsets.ends(wire, places, stable=False)
+        visible = await offsets.ends(wire, places, stable=True)
+        return {place for place in places if visible[place] < written[place]}
 
     async def place(self, wire: Wire, record: Record) -> Place:
         """Where the record goes. Raises LogError."""

@@ -10,17 +10,17 @@ A transaction is short: all of it is sent when it is complete. Its records first
 
 A broker that starts may leave out the end of a transaction in a partition whose leader is not chosen yet, which it takes for
 deleted (4.3.1, seen where the only broker was killed on a busy machine). Nobody reads on past it there, and the next one that
-writes there decides for both. So after a lost connection the last one is ended once more, by an empty one in the same places.
+writes there decides for both. So after a lost connection the last one is ended once more, by an empty one in the same places;
+and so is what a process finds when it starts: its predecessor may have died together with the broker.
 """
 
 import time
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Set
+from functools import partial
 from typing import Any
 
 import structlog
 from kafka import errors
-from kafka.protocol.admin import DescribeTransactionsRequest
 from kafka.protocol.producer import (
     AddOffsetsToTxnRequest,
     AddPartitionsToTxnRequest,
@@ -29,6 +29,7 @@ from kafka.protocol.producer import (
 )
 
 from common.errors import Fenced, LogError, Unavailable
+from common.eventlog.kafka.aftermath import Last, inherit, learn
 from common.eventlog.kafka.membership import Ticket
 from common.eventlog.kafka.producing import Encoded, Producer
 from common.eventlog.kafka.wire import GROUP, TRANSACTION, Place, Wire, check
@@ -52,8 +53,6 @@ _FENCED = (
     errors.InvalidProducerIdMappingError,
 )
 
-_DECIDED = ("PrepareCommit", "CompleteCommit")
-
 _Topic = TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic
 _Partition = _Topic.TxnOffsetCommitRequestPartition
 _Added = AddPartitionsToTxnRequest.AddPartitionsToTxnTopic
@@ -65,26 +64,28 @@ class _OutcomeUnknown(errors.KafkaError):  # type: ignore[misc]
     """The connection was lost after the end was sent."""
 
 
-@dataclass(slots=True)
-class _Last:
-    """Where a transaction wrote, by which producer id and epoch, and whether it is committed; None: its end had no answer."""
-
-    places: Set[Place]
-    group: str
-    identity: tuple[int, int]
-    committed: bool | None = False
-
-
 class Transactions:
-    """The transactions of one id, one after the other. `bumping`: the broker gives each an epoch of its own."""
+    """The transactions of one id, one after the other, on behalf of a group's member. `bumping`: the broker gives each an epoch
+    of its own. `open_places`: where an id like this may write, and some transaction is open."""
 
-    def __init__(self, wire: Wire, transactional_id: str, *, bumping: bool) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        transactional_id: str,
+        group: str,
+        open_places: Callable[[], Awaitable[Set[Place]]],
+        *,
+        bumping: bool,
+    ) -> None:
         self._wire = wire
         self._id = transactional_id
+        self._group = group
+        self._open_places = open_places
         self._bumping = bumping
         self._producer = Producer(wire, transactional_id, int(TIMEOUT * 1000))
         self._ended_at = 0.0  # time.monotonic
-        self._last: _Last | None = None  # of this process; what it found when it started it leaves to the broker
+        self._last: Last | None = None
+        self._heir = bumping  # of whoever used the id before this process; an older broker is degraded anyway
         self._settling = False
         self._line: object = None  # the connection to the coordinator on which that was
         self.sound = False  # nothing is open, and nothing of unknown outcome
@@ -93,8 +94,11 @@ class Transactions:
         """Fence whoever used the id before; what it had prepared to commit is committed, what was open is aborted."""
         until = time.monotonic() + PATIENCE
         self.sound = False
+        if self._heir:
+            self._last = await self._wire.persist(partial(inherit, self._wire, self._id), until)
+            self._heir = False
         if self._last is not None and self._last.committed is None:
-            await self._wire.persist(self._learn, until)
+            self._last = await self._wire.persist(partial(learn, self._wire, self._id, self._last), until)
         if not self._settling:  # that one is gone on with: to abort it would decide for the last one
             await self._wire.persist(self._producer.begin, until)
         if self._last is not None:
@@ -105,24 +109,13 @@ class Transactions:
     async def _find_line(self) -> object:
         return await self._wire.line(TRANSACTION, self._id)
 
-    async def _learn(self) -> None:
-        """How the last one ended. Where another has used the id since, it is for him to know."""
-        request = DescribeTransactionsRequest(transactional_ids=[self._id])
-        answer = await self._wire.call(await self._wire.coordinator(TRANSACTION, self._id), request)
-        (found,) = answer.transaction_states
-        check(found.error_code, self._id)
-        if self._last is not None:
-            producer, epoch = self._last.identity
-            ours = found.producer_id == producer and epoch <= found.producer_epoch <= epoch + 1
-            self._last.committed = found.transaction_state in _DECIDED
-            self._last = self._last if ours else None
-
-    async def _settle(self, last: _Last, until: float) -> None:
+    async def _settle(self, last: Last, until: float) -> None:
         self._settling = True
         try:
-            if last.places:
-                await self._wire.persist(lambda: self._announce(last.places), until)
-            await self._wire.persist(lambda: self._announce_offsets(last.group), until)
+            places = await self._wire.persist(self._open_places, until) if last.places is None else last.places
+            if places:
+                await self._wire.persist(lambda: self._announce(places), until)
+            await self._wire.persist(self._announce_offsets, until)
             await self._end(committed=bool(last.committed), until=until)
         except _FENCED as error:
             self._settling, self._last = False, None
@@ -137,8 +130,8 @@ class Transactions:
         until = time.monotonic() + PATIENCE
         if self._line is not await self._wire.persist(self._find_line, until):
             await self.begin()
-        last = _Last(frozenset(records), ticket.group, self._producer.identity)
-        self._last = last if self._bumping else None  # an older broker is degraded anyway
+        last = Last(frozenset(records), self._producer.identity)
+        self._last = last if self._bumping else None
         try:
             written = await self.write(records, until)
             await self._send_offsets(offsets, ticket, until)
@@ -198,17 +191,17 @@ class Transactions:
             for each in topic.results_by_partition:
                 check(each.partition_error_code, f"{topic.name}/{each.partition_index}")
 
-    async def _announce_offsets(self, group: str) -> None:
+    async def _announce_offsets(self) -> None:
         producer, epoch = self._producer.identity
         request = AddOffsetsToTxnRequest(
-            transactional_id=self._id, producer_id=producer, producer_epoch=epoch, group_id=group, max_version=3
+            transactional_id=self._id, producer_id=producer, producer_epoch=epoch, group_id=self._group, max_version=3
         )
         answer = await self._wire.call(await self._wire.coordinator(TRANSACTION, self._id), request)
         check(answer.error_code)
 
     async def _send_offsets(self, offsets: Mapping[Place, int], ticket: Ticket, until: float) -> None:
         if not self._bumping:
-            await self._wire.persist(lambda: self._announce_offsets(ticket.group), until)
+            await self._wire.persist(self._announce_offsets, until)
         producer, epoch = self._producer.identity
         topics: dict[str, list[Any]] = {}
         for (topic, partition), offset in offsets.items():
@@ -219,7 +212,7 @@ class Transactions:
         async def attempt() -> None:
             request = TxnOffsetCommitRequest(
                 transactional_id=self._id,
-                group_id=ticket.group,
+                group_id=self._group,
                 producer_id=producer,
                 producer_epoch=epoch,
                 generation_id=ticket.generation,
@@ -229,7 +222,7 @@ class Transactions:
                 min_version=3,
                 max_version=5 if self._bumping else 4,
             )
-            answer = await self._wire.call(await self._wire.coordinator(GROUP, ticket.group), request)
+            answer = await self._wire.call(await self._wire.coordinator(GROUP, self._group), request)
             for topic in answer.topics:
                 for each in topic.partitions:
                     check(each.error_code, f"{topic.name}/{each.partition_index}")

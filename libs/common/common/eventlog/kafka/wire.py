@@ -169,10 +169,13 @@ class Wire:
             by_node[leader].append(place)
         return by_node
 
-    async def describe(self, topics: Collection[str] | None) -> Any:
-        """What the cluster says of these topics, or of all."""
+    async def describe(self, topics: Collection[str] | None, *, rights: bool = False) -> Any:
+        """What the cluster says of these topics, or of all; with `rights` also what we may do to them."""
         wanted = None if topics is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in topics]
-        response = await self.call(None, MetadataRequest(topics=wanted, allow_auto_topic_creation=False))
+        request = MetadataRequest(
+            topics=wanted, allow_auto_topic_creation=False, include_topic_authorized_operations=rights
+        )
+        response = await self.call(None, request)
         self._manager.cluster.update_metadata(response)
         return response.topics
 
