@@ -8,6 +8,7 @@ can be written lines are lost, and nothing else.
 import atexit
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ class _Out:
     """What structlog writes to, by the name of a level."""
 
     def __init__(self) -> None:
-        self._out = sys.stdout.buffer
+        self._fd = sys.stdout.fileno()
         self._lines = Lines(self._write)
         atexit.register(self._lines.close)
 
@@ -70,9 +71,10 @@ class _Out:
     error = critical = warning
 
     def _write(self, lines: Sequence[bytes]) -> None:
+        left = memoryview(b"\n".join((*lines, b"")))
         with contextlib.suppress(OSError):
-            self._out.write(b"\n".join((*lines, b"")))
-            self._out.flush()
+            while left:  # a file takes all at once, so that nobody reads half a line; a pipe may take less
+                left = left[os.write(self._fd, left) :]
 
 
 class _Bridge(logging.Handler):
