@@ -33,6 +33,14 @@ def kafka(brokers: Brokers) -> str:
     return brokers.bootstrap
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Brokers]:
+    """Brokers that a test may kill and freeze."""
+    brokers = Brokers.start(tmp_path)
+    yield brokers
+    brokers.stop()
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Shared by the tests of a run: those that flush or kill it use one of their own."""

@@ -83,13 +83,6 @@ class Copier:
             close()
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Brokers]:
-    brokers = Brokers.start(tmp_path)
-    yield brokers
-    brokers.stop()
-
-
 def test_transactions_over_the_death_of_a_broker_copy_everything_once(own: Brokers) -> None:
     copier = Copier(own, 300)
     for until in (100, 200):

@@ -35,14 +35,6 @@ def log(connection: KafkaConnection) -> Iterator[KafkaLog]:
     log.close()
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Brokers]:
-    """Brokers that a test may kill and freeze."""
-    brokers = Brokers.start(tmp_path)
-    yield brokers
-    brokers.stop()
-
-
 def test_topics_may_be_created_by_many_at_once(connection: KafkaConnection) -> None:
     wanted = [
         fresh(3),

@@ -77,15 +77,15 @@ class SlowLog:
 
 
 def slow_processor(world: World) -> Processor[Counter]:
+    """It has twenty events of its predecessor's to restore, and a command to handle."""
+    world.send(*[1] * 20)
+    run(world.processor("slow"))
+    world.send(1)
     leased = Leased(world, world.log.consumer(topology.commands(SERVICE), group="g", member="slow"))
     return Processor(BEHAVIOUR, SlowLog(world, leased), leased, lambda: world.now)
 
 
 def test_a_restore_may_take_longer_than_the_lease(world: World) -> None:
-    world.send(*[1] * 20)
-    first = world.processor("slow")
-    run(first)
-    world.send(1)
     slow = slow_processor(world)
     began = world.now
     slow.step()
@@ -94,10 +94,6 @@ def test_a_restore_may_take_longer_than_the_lease(world: World) -> None:
 
 
 def test_a_partition_that_is_lost_while_it_is_restored_is_not_written_for(world: World) -> None:
-    world.send(*[1] * 20)
-    first = world.processor("slow")
-    run(first)
-    world.send(1)
     slow = slow_processor(world)
     slow._consumer.lease = 100  # type: ignore[attr-defined]  # it is polled far too rarely for that
     with pytest.raises(Fenced):
