@@ -1,54 +1,39 @@
-"""What the last transaction of an id has left behind: how it ended, and where that may not be known yet.
+"""What the last transaction of an id may have left behind, by the word of its coordinator (KIP-664).
 
-The coordinator knows the first (KIP-664's DescribeTransactions), and of the second only what is under way.
+What is being made up for is written down where the coordinator keeps it safe: in the timeout of the producer that does it. So
+it is known to whoever comes next, if both die over it.
 """
 
-from collections.abc import Set
 from dataclasses import dataclass
-from typing import Any
 
 from kafka import errors
 from kafka.protocol.admin import DescribeTransactionsRequest
 
-from common.eventlog.kafka.wire import TRANSACTION, Place, Wire, check
+from common.eventlog.kafka.wire import TRANSACTION, Wire, check
 
-_DECIDED = ("PrepareCommit", "CompleteCommit")
-_NOTHING = ("Empty", "Dead")
+MAKING_UP = {True: 60_000, False: 59_999}  # committed -> milliseconds, in which the broker must not decide otherwise
+_COMMITTED = ("PrepareCommit", "CompleteCommit")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Last:
-    """Where a transaction wrote, by which producer id and epoch, and whether it is committed. `places` None: wherever something
-    is open. `committed` None: its end had no answer."""
+    """`under_way`: the producer id and epoch of one that was making up for it, and has not ended."""
 
-    places: Set[Place] | None
-    identity: tuple[int, int]
-    committed: bool | None = False
+    committed: bool
+    under_way: tuple[int, int] | None
 
 
-async def inherit(wire: Wire, transactional_id: str) -> Last | None:
-    """What a predecessor did last. None: there was none, or it did nothing. Raises the client's errors."""
-    found = await _described(wire, transactional_id)
-    if found.error_code == errors.TransactionalIdNotFoundError.errno:
-        return None
-    check(found.error_code, transactional_id)
-    if found.transaction_state in _NOTHING:
-        return None
-    return Last(None, (found.producer_id, found.producer_epoch), committed=found.transaction_state in _DECIDED)
-
-
-async def learn(wire: Wire, transactional_id: str, last: Last) -> Last | None:
-    """`last`, with how it ended. None: another has used the id since, so it is for him to know. Raises the client's errors."""
-    found = await _described(wire, transactional_id)
-    check(found.error_code, transactional_id)
-    producer, epoch = last.identity
-    ours = found.producer_id == producer and epoch <= found.producer_epoch <= epoch + 1
-    last.committed = found.transaction_state in _DECIDED
-    return last if ours else None
-
-
-async def _described(wire: Wire, transactional_id: str) -> Any:
+async def learn(wire: Wire, transactional_id: str) -> Last | None:
+    """None: there was none, or it is made up for. Raises the client's errors."""
     request = DescribeTransactionsRequest(transactional_ids=[transactional_id])
     answer = await wire.call(await wire.coordinator(TRANSACTION, transactional_id), request)
     (found,) = answer.transaction_states
-    return found
+    if found.error_code == errors.TransactionalIdNotFoundError.errno:
+        return None
+    check(found.error_code, transactional_id)
+    state, timeout = found.transaction_state, found.transaction_timeout_ms
+    if state == "Empty" and timeout not in MAKING_UP.values():
+        return None
+    under_way = state == "Ongoing" and timeout == MAKING_UP[True]
+    identity = (found.producer_id, found.producer_epoch)
+    return Last(state in _COMMITTED or timeout == MAKING_UP[True], identity if under_way else None)

@@ -1,6 +1,7 @@
 """Sends what a process appends: the appends of a round go together, and are sent again until they are acknowledged."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from kafka import errors
 
@@ -54,6 +55,6 @@ class Sends:
                 indices.append((place, len(there)))
                 there.append(each)
             placed.append((job, indices))
-        offsets = await self._producer.write(encoded, until, version=PRODUCE_VERSION)
+        offsets = await self._producer.write(encoded, partial(self._wire.persist, until=until), version=PRODUCE_VERSION)
         for job, indices in placed:
             job.done.set_result([Position(*place, offsets[place][index]) for place, index in indices])

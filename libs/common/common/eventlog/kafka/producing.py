@@ -4,7 +4,7 @@ Producer id, epoch and a sequence number for each partition let a broker recogni
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kafka import errors
@@ -19,6 +19,7 @@ _Topic = ProduceRequest.TopicProduceData
 _Partition = _Topic.PartitionProduceData
 
 Encoded = Sequence[bytes]
+Persist = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]  # how an attempt is made again
 
 
 class Producer:
@@ -31,12 +32,13 @@ class Producer:
         self._sequences: dict[Place, int] = {}
         self.identity = (-1, -1)  # producer id and epoch
 
-    async def begin(self) -> None:
-        """Get an identity. With a transactional id, that fences whoever had it before and ends its transaction."""
+    async def begin(self, transaction_timeout: int | None = None) -> None:
+        """Get an identity. With a transactional id, that fences whoever had it before and ends its transaction. Those to come
+        may take `transaction_timeout` milliseconds, or as many as ever."""
         node = await self._wire.coordinator(TRANSACTION, self._transactional_id) if self._transactional_id else None
         request = InitProducerIdRequest(
             transactional_id=self._transactional_id,
-            transaction_timeout_ms=self._transaction_timeout,
+            transaction_timeout_ms=self._transaction_timeout if transaction_timeout is None else transaction_timeout,
             max_version=4,
         )
         response = await self._wire.call(node, request)
@@ -47,7 +49,9 @@ class Producer:
         self.identity = identity
         self._sequences.clear()
 
-    async def write(self, records: Mapping[Place, Encoded], until: float, *, version: int) -> dict[Place, list[int]]:
+    async def write(
+        self, records: Mapping[Place, Encoded], persist: Persist, *, version: int
+    ) -> dict[Place, list[int]]:
         """The offset of each record, by partition. After an error it is unknown what is written: get a new identity."""
         offsets: dict[Place, list[int]] = {place: [] for place in records}
         left = dict(records)
@@ -55,7 +59,7 @@ class Producer:
             now = {place: encoded[: _fitting(encoded)] for place, encoded in left.items()}
             left = {place: rest for place, encoded in left.items() if (rest := encoded[len(now[place]) :])}
             raw = {place: self._batch(place, encoded) for place, encoded in now.items()}
-            for place, first in (await self._deliver(raw, until, version)).items():
+            for place, first in (await self._deliver(raw, persist, version)).items():
                 offsets[place] += range(first, first + len(now[place]))
         return offsets
 
@@ -70,7 +74,7 @@ class Producer:
             at=int(time.time() * 1000),
         )
 
-    async def _deliver(self, raw: dict[Place, bytes], until: float, version: int) -> dict[Place, int]:
+    async def _deliver(self, raw: dict[Place, bytes], persist: Persist, version: int) -> dict[Place, int]:
         """Until every batch is acknowledged. What is sent again is the same to the byte."""
         found: dict[Place, int] = {}
 
@@ -95,7 +99,7 @@ class Producer:
             if failure is not None:
                 raise failure
 
-        await self._wire.persist(attempt, until)
+        await persist(attempt)
         return found
 
     def _request(self, raw: Mapping[Place, bytes], version: int) -> Any:

@@ -9,15 +9,15 @@ A transaction is short: all of it is sent when it is complete. Its records first
 (KIP-447), then the end. So whoever is frozen between two of these steps holds an offset that its successor has to wait for.
 
 A broker that starts may leave out the end of a transaction in a partition whose leader is not chosen yet, which it takes for
-deleted (4.3.1, seen where the only broker was killed on a busy machine). Nobody reads on past it there, and the next one that
-writes there decides for both. So after a lost connection the last one is ended once more, by an empty one in the same places;
-and so is what a process finds when it starts: its predecessor may have died together with the broker.
+deleted (4.3.1, seen where the only broker was killed). Nobody reads on past it there, and the next one that writes there
+decides for both. So nothing is begun on a new connection to the coordinator before it was asked how the last one ended, whoever
+began that, and that one is ended once more: by an empty one, wherever something is open.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from kafka import errors
@@ -29,10 +29,12 @@ from kafka.protocol.producer import (
 )
 
 from common.errors import Fenced, LogError, Unavailable
-from common.eventlog.kafka.aftermath import Last, inherit, learn
+from common.eventlog.kafka.aftermath import MAKING_UP, Last, learn
 from common.eventlog.kafka.membership import Ticket
 from common.eventlog.kafka.producing import Encoded, Producer
 from common.eventlog.kafka.wire import GROUP, TRANSACTION, Place, Wire, check
+
+T = TypeVar("T")
 
 TIMEOUT = 10.0  # seconds after which the broker aborts a transaction whose producer is silent
 COMPLETING = 0.02  # seconds in which a broker may still be at the one before; it would have the next wait just as long
@@ -53,6 +55,12 @@ _FENCED = (
     errors.InvalidProducerIdMappingError,
 )
 
+_MOVED = (
+    errors.NotCoordinatorError,
+    errors.CoordinatorNotAvailableError,
+    errors.CoordinatorLoadInProgressError,
+)
+
 _Topic = TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic
 _Partition = _Topic.TxnOffsetCommitRequestPartition
 _Added = AddPartitionsToTxnRequest.AddPartitionsToTxnTopic
@@ -62,6 +70,10 @@ _log = structlog.get_logger("eventlog")
 
 class _OutcomeUnknown(errors.KafkaError):  # type: ignore[misc]
     """The connection was lost after the end was sent."""
+
+
+class _Elsewhere(errors.KafkaError):  # type: ignore[misc]
+    """The coordinator is not, or may not be, the one that was asked how the last transaction ended."""
 
 
 class Transactions:
@@ -84,43 +96,61 @@ class Transactions:
         self._bumping = bumping
         self._producer = Producer(wire, transactional_id, int(TIMEOUT * 1000))
         self._ended_at = 0.0  # time.monotonic
-        self._last: Last | None = None
-        self._heir = bumping  # of whoever used the id before this process; an older broker is degraded anyway
-        self._settling = False
-        self._line: object = None  # the connection to the coordinator on which that was
+        self._line: object = None  # the connection to the coordinator on which it said how the last one ended
         self.sound = False  # nothing is open, and nothing of unknown outcome
 
     async def begin(self) -> None:
         """Fence whoever used the id before; what it had prepared to commit is committed, what was open is aborted."""
         until = time.monotonic() + PATIENCE
         self.sound = False
-        if self._heir:
-            self._last = await self._wire.persist(partial(inherit, self._wire, self._id), until)
-            self._heir = False
-        if self._last is not None and self._last.committed is None:
-            self._last = await self._wire.persist(partial(learn, self._wire, self._id, self._last), until)
-        if not self._settling:  # that one is gone on with: to abort it would decide for the last one
-            await self._wire.persist(self._producer.begin, until)
-        if self._last is not None:
-            await self._settle(self._last, until)
-        self._line = await self._wire.persist(self._find_line, until)
+        try:
+            await self._wire.persist(lambda: self._begin(until), until)
+        except _FENCED as error:
+            raise Fenced(f"{self._id}: a successor has taken over") from error
         self.sound = True
+
+    async def _begin(self, until: float) -> None:
+        try:
+            self._line = await self._find_line()
+            if self._bumping:  # an older broker is degraded anyway
+                last = await learn(self._wire, self._id)
+                if last is not None:
+                    await self._make_up_for(last, until)
+            await self._here(self._producer.begin, until)
+        except _Elsewhere as error:
+            raise errors.NotCoordinatorError(self._id) from error  # so begin again
+
+    async def _make_up_for(self, last: Last, until: float) -> None:
+        """End it once more, now that leaders are chosen everywhere: the ends of partitions are asked of them, and a group's
+        coordinator is one."""
+        places = await self._open_places()
+        self._wire.forget()
+        await self._wire.coordinator(GROUP, self._group)
+        if last.under_way is None:
+            await self._here(lambda: self._producer.begin(MAKING_UP[last.committed]), until)
+        else:  # to begin would abort it
+            self._producer.become(last.under_way)
+        if places:
+            await self._here(lambda: self._announce(places), until)
+        await self._here(self._announce_offsets, until)
+        await self._end(committed=last.committed, until=until)
 
     async def _find_line(self) -> object:
         return await self._wire.line(TRANSACTION, self._id)
 
-    async def _settle(self, last: Last, until: float) -> None:
-        self._settling = True
-        try:
-            places = await self._wire.persist(self._open_places, until) if last.places is None else last.places
-            if places:
-                await self._wire.persist(lambda: self._announce(places), until)
-            await self._wire.persist(self._announce_offsets, until)
-            await self._end(committed=bool(last.committed), until=until)
-        except _FENCED as error:
-            self._settling, self._last = False, None
-            raise Fenced(f"{self._id}: a successor has taken over") from error
-        self._settling, self._last = False, None
+    async def _here(self, attempt: Callable[[], Awaitable[T]], until: float) -> T:
+        """Try again what may pass, but say nothing to a coordinator that was not asked first: raises _Elsewhere."""
+
+        async def guarded() -> T:
+            if self._line is not await self._find_line():
+                raise _Elsewhere(self._id)
+            try:
+                return await attempt()
+            except _MOVED:
+                self._line = None
+                raise
+
+        return await self._wire.persist(guarded, until)
 
     async def commit(
         self, records: Mapping[Place, Encoded], offsets: Mapping[Place, int], ticket: Ticket
@@ -130,19 +160,14 @@ class Transactions:
         until = time.monotonic() + PATIENCE
         if self._line is not await self._wire.persist(self._find_line, until):
             await self.begin()
-        last = Last(frozenset(records), self._producer.identity)
-        self._last = last if self._bumping else None
         try:
             written = await self.write(records, until)
             await self._send_offsets(offsets, ticket, until)
         except errors.KafkaError as error:
             raise await self._give_up(error) from error
-        last.committed = None
         try:
             await self._end(committed=True, until=until)
-            last.committed = True
         except _FENCED as error:
-            self._last = None
             raise Fenced(f"{self._id}: a successor has taken over; nothing was written") from error
         except errors.KafkaError as error:
             raise Unavailable(f"{self._id}: it is unknown whether the transaction is committed: {error!r}") from error
@@ -153,8 +178,8 @@ class Transactions:
         self.sound = False
         implicit = self._bumping and time.monotonic() > self._ended_at + COMPLETING
         if records and not implicit:
-            await self._wire.persist(lambda: self._announce(records.keys()), until)
-        return await self._producer.write(records, until, version=12 if implicit else 11)
+            await self._here(lambda: self._announce(records.keys()), until)
+        return await self._producer.write(records, partial(self._here, until=until), version=12 if implicit else 11)
 
     async def abort(self) -> None:
         await self._end(committed=False, until=time.monotonic() + ABORT_PATIENCE)
@@ -162,7 +187,6 @@ class Transactions:
     async def _give_up(self, error: errors.KafkaError) -> LogError:
         """Abort, so that readers need not wait for the timeout. Returns what to raise."""
         if isinstance(error, _FENCED):
-            self._last = None
             return Fenced(f"{self._id}: a successor has taken over; nothing was written")
         try:
             await self.abort()
@@ -201,7 +225,7 @@ class Transactions:
 
     async def _send_offsets(self, offsets: Mapping[Place, int], ticket: Ticket, until: float) -> None:
         if not self._bumping:
-            await self._wire.persist(self._announce_offsets, until)
+            await self._here(self._announce_offsets, until)
         producer, epoch = self._producer.identity
         topics: dict[str, list[Any]] = {}
         for (topic, partition), offset in offsets.items():
@@ -227,7 +251,7 @@ class Transactions:
                 for each in topic.partitions:
                     check(each.error_code, f"{topic.name}/{each.partition_index}")
 
-        await self._wire.persist(attempt, until)
+        await self._here(attempt, until)
 
     async def _end(self, *, committed: bool, until: float) -> None:
         """Sent again if need be: under the epoch of one transaction it can end no other. Without such an epoch it is sent
@@ -252,7 +276,7 @@ class Transactions:
             check(answer.error_code)
             return answer
 
-        answer = await self._wire.persist(attempt, until)
+        answer = await (self._wire.persist if committed else self._here)(attempt, until)
         if self._bumping:
             self._producer.become((answer.producer_id, answer.producer_epoch))
         self._ended_at = time.monotonic()
