@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -76,7 +77,8 @@ def machine() -> str:
 
 @contextmanager
 def platform_of_its_own(*, say: bool = True) -> Iterator[Bench]:
-    """Taken down in the end. Says first what machine this is."""
+    """Taken down in the end, whatever that is. Says first what machine this is."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     if say:
         print(machine())
     with tempfile.TemporaryDirectory(prefix="orderly-bench-") as data:
