@@ -54,7 +54,7 @@ def measure(bench: Bench, warm: float) -> None:
     table(
         "CPU ms per order, by process",
         ["process", *shown],
-        [(name, *(by_process[name] for by_process in shown.values())) for name in processes],
+        [(name, *(by_process.get(name, 0) for by_process in shown.values())) for name in processes],
     )
     placed += sum(it["orders"] for it in (*closed, *opened))
     table(

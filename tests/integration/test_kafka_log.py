@@ -55,15 +55,6 @@ def test_topics_may_be_created_by_many_at_once(connection: KafkaConnection) -> N
             assert {topic.name: topics[topic.name] for topic in wanted} == {topic.name: topic for topic in wanted}
 
 
-def test_a_reader_of_a_long_partition_waits_for_nothing_that_nobody_has_asked_for(log: KafkaLog) -> None:
-    topic = fresh()
-    log.create([topic])
-    log.append([Record(topic.name, "k", b"v" * 1000) for _ in range(2_000)]).result(20)
-    reader = log.reader({(topic.name, 0): 0})
-    assert sum(len(reader.poll(30.0, 1_000)) for _ in range(2)) == 2_000  # it would take longer than the test may
-    reader.close()
-
-
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

@@ -2,6 +2,9 @@
 
 Isolation is read_committed (KIP-98): a broker hands out nothing past the first transaction that is still open, and names those
 that were aborted; their records are left out here.
+
+A broker answers as soon as there is one record. While records come fast it is asked to let more of them gather: an answer and
+the transaction that it leads to cost as much as the dozens of records that they could have had.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +20,9 @@ from common.eventlog.kafka.wire import Node, Place, Wire, check
 from common.eventlog.port import Stored
 
 LONGEST_WAIT = 1_000  # milliseconds that a broker holds a request back for want of records
+FAST = 10  # records of one answer, after which they gather
+GATHERING = 25  # milliseconds, at most
+GATHERED = 64 << 10  # bytes, at most
 PARTITION_BYTES = 1 << 20  # of one answer
 ANSWER_BYTES = 2 << 20  # what waits to be taken has five times its size in memory
 ENOUGH = 500  # records that wait to be taken: do not ask for more
@@ -42,6 +48,7 @@ class Fetcher:
         self._ahead: dict[Place, _Ahead] = {}
         self._asked: dict[Node, Collection[Place]] = {}  # requests under way
         self._trouble: Exception | None = None
+        self._fast: set[Node] = set()  # from which many records came the last time
 
     def aim(self, place: Place, offset: int) -> None:
         """Read this partition from there, whatever was read of it before."""
@@ -86,15 +93,17 @@ class Fetcher:
 
     async def _ask(self, node: Node, places: Sequence[Place]) -> None:
         asked = {place: self._ahead[place] for place in places if place in self._ahead}
+        came = 0
         try:
-            response = await self._wire.call(node, _request({place: ahead.end for place, ahead in asked.items()}))
+            offsets = {place: ahead.end for place, ahead in asked.items()}
+            response = await self._wire.call(node, _request(offsets, gathering=node in self._fast))
             check(response.error_code)
             for topic in response.responses:
                 for answer in topic.partitions:
                     place = topic.topic, answer.partition_index
                     ahead = asked[place]
                     if self._ahead.get(place) is ahead:  # else it was aimed elsewhere meanwhile
-                        await self._take_in(place, ahead, answer)
+                        came += await self._take_in(place, ahead, answer)
         except errors.Cancelled:
             pass  # hung up
         except errors.RetriableError:
@@ -102,20 +111,23 @@ class Fetcher:
         except Exception as error:
             self._trouble = error
         finally:
+            (self._fast.add if came >= FAST else self._fast.discard)(node)
             del self._asked[node]
             self._wire.wake()
 
-    async def _take_in(self, place: Place, ahead: _Ahead, answer: Any) -> None:
+    async def _take_in(self, place: Place, ahead: _Ahead, answer: Any) -> int:
+        """How many records have come."""
         if answer.error_code == errors.OffsetOutOfRangeError.errno:
             start = await start_of(self._wire, place)
             if ahead.end >= start:
                 raise OutOfRange(f"{place[0]}/{place[1]}: offset {ahead.end} is past the end; the log has lost records")
             ahead.start = ahead.end = start
-            return
+            return 0
         check(answer.error_code)
         ahead.stable = answer.last_stable_offset
         aborted = sorted((each.first_offset, each.producer_id) for each in answer.aborted_transactions or ())
         aborting: set[int] = set()
+        waiting = len(ahead.records)
         for batch in split(bytes(answer.records or b"")):
             while aborted and aborted[0][0] <= batch.last:
                 aborting.add(aborted.pop(0)[1])
@@ -125,17 +137,18 @@ class Fetcher:
             elif not (batch.transactional and batch.producer in aborting):
                 ahead.records += [each for each in batch.records(*place) if each.offset >= ahead.end]
             ahead.end = max(ahead.end, batch.last + 1)
+        return len(ahead.records) - waiting
 
 
-def _request(offsets: Mapping[Place, int]) -> Any:
+def _request(offsets: Mapping[Place, int], *, gathering: bool) -> Any:
     topics: dict[str, list[Any]] = {}
     for (topic, partition), offset in offsets.items():
         topics.setdefault(topic, []).append(
             _Partition(partition=partition, fetch_offset=offset, partition_max_bytes=PARTITION_BYTES)
         )
     return FetchRequest(
-        max_wait_ms=LONGEST_WAIT,
-        min_bytes=1,
+        max_wait_ms=GATHERING if gathering else LONGEST_WAIT,
+        min_bytes=GATHERED if gathering else 1,
         max_bytes=ANSWER_BYTES,
         isolation_level=IsolationLevel.READ_COMMITTED,
         topics=[_Topic(topic=topic, partitions=partitions) for topic, partitions in topics.items()],
