@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from functools import partial
-from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from kafka.protocol.admin import CreateTopicsRequest
-from kafka.protocol.metadata import CoordinatorType
+from kafka.protocol.metadata import CoordinatorType, MetadataRequest
 
 from common.errors import Unavailable
 from common.eventlog.kafka import KafkaConnection, KafkaLog, offsets, transactions
@@ -21,7 +20,7 @@ from common.eventlog.kafka.membership import Ticket
 from common.eventlog.kafka.producing import Encoded
 from common.eventlog.kafka.topics import Catalog
 from common.eventlog.kafka.transactions import Transactions
-from common.eventlog.kafka.wire import GROUP, TRANSACTION, Node, Place, Wire, check
+from common.eventlog.kafka.wire import GROUP, TRANSACTION, Place, Wire, check
 from common.eventlog.port import Record
 from common.testing.eventually import eventually
 from orderly.backing.private import Brokers
@@ -81,13 +80,13 @@ class Mortal(Transactions):
 
 
 class Process:
-    """Has the id until another one begins. Its topic, which it reads as well, and its group have the same name."""
+    """Has the id until another one begins. Its topic, which it reads as well, has the same name."""
 
-    def __init__(self, bootstrap: str, name: str) -> None:
-        self.bootstrap, self.name = bootstrap, name
+    def __init__(self, bootstrap: str, name: str, group: str) -> None:
+        self.bootstrap, self.name, self.group = bootstrap, name, group
         self.wire = Wire(KafkaConnection(bootstrap), name)
         self._catalog = Catalog(1)
-        self._work = Mortal(self.wire, name, name, partial(self._catalog.open_places, self.wire), bumping=True)
+        self._work = Mortal(self.wire, name, group, partial(self._catalog.open_places, self.wire), bumping=True)
 
     def ask(self, attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return self.wire.run(self.wire.persist(attempt, time.monotonic() + 20))
@@ -110,8 +109,20 @@ class Process:
     def end(self, *, committed: bool) -> None:
         self.wire.run(self._work._end(committed=committed, until=time.monotonic() + 10))
 
-    def coordinator(self, kind: CoordinatorType) -> Node:
-        return self.ask(lambda: self.wire.coordinator(kind, self.name))
+    def create(self) -> None:
+        """The topic, on that broker alone."""
+        partition = _Assigned(partition_index=0, broker_ids=[KEEPER])
+        topic = _New(name=self.name, num_partitions=-1, replication_factor=-1, assignments=[partition], configs=[])
+        request = CreateTopicsRequest(topics=[topic], timeout_ms=10_000)
+        (answer,) = self.ask(lambda: self.wire.call(None, request)).topics
+        check(answer.error_code, self.name)
+        eventually(lambda: self.leader() == KEEPER)
+
+    def depends_on(self, broker: int, kind: CoordinatorType, key: str) -> bool:
+        return str(self.ask(lambda: self.wire.coordinator(kind, key))).endswith(f"-{broker}")
+
+    def brokers(self) -> int:
+        return len(self.ask(lambda: self.wire.call(None, MetadataRequest(topics=[]))).brokers)
 
     def leader(self) -> int:
         (topic,) = self.ask(lambda: self.wire.describe([self.name]))
@@ -119,7 +130,7 @@ class Process:
 
     def offset(self) -> int | None:
         """None: a transaction that is open may move it."""
-        known, moving = self.ask(lambda: offsets.committed(self.wire, self.name, self.name, [0]))
+        known, moving = self.ask(lambda: offsets.committed(self.wire, self.group, self.name, [0]))
         return None if moving else known.get(0, 0)
 
     def read(self) -> list[str]:
@@ -136,7 +147,7 @@ class Process:
         return visible[place] < written[place] and self.offset() is None
 
     def lose_the_line(self) -> None:
-        self.wire.hang_up(self.coordinator(TRANSACTION))
+        self.wire.hang_up(self.ask(lambda: self.wire.coordinator(TRANSACTION, self.name)))
 
     def lose_the_line_later(self) -> None:
         self._work.losing = True
@@ -169,7 +180,8 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, Pr
         cases: dict[Case, Process] = {}
         try:
             for case in CASES:
-                cases[case] = _kept_by_one(brokers.bootstrap, case.name)
+                cases[case] = process = _kept_by_one(brokers.bootstrap, case.name)
+                process.create()
             for process in cases.values():
                 process.begin()
                 process.leave_open("1", OFFSET)
@@ -187,21 +199,13 @@ def left_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, Pr
 
 
 def _kept_by_one(bootstrap: str, prefix: str) -> Process:
-    """Its records and its offsets are on that broker alone, its coordinator is another one. The first question makes the topic
-    of transactions, for which all three have to be there; so the groups of the second are spread over them."""
-    for number in count():
-        process = Process(bootstrap, f"{prefix}-{number}")
-        coordinator, group = process.coordinator(TRANSACTION), process.coordinator(GROUP)
-        if str(KEEPER) in str(group) and str(KEEPER) not in str(coordinator):
-            break
-        process.close()
-    partition = _Assigned(partition_index=0, broker_ids=[KEEPER])
-    topic = _New(name=process.name, num_partitions=-1, replication_factor=-1, assignments=[partition], configs=[])
-    request = CreateTopicsRequest(topics=[topic], timeout_ms=10_000)
-    (answer,) = process.ask(lambda: process.wire.call(None, request)).topics
-    check(answer.error_code, process.name)
-    eventually(lambda: process.leader() == KEEPER)
-    return process
+    """Its records and its offsets are on that broker alone, its coordinator is another one."""
+    names = [f"{prefix}-{number}" for number in range(100)]
+    with closing(Process(bootstrap, prefix, prefix)) as anybody:
+        eventually(lambda: anybody.brokers() == 3, within=60)  # else one of them might get all groups
+        name = next(name for name in names if not anybody.depends_on(KEEPER, TRANSACTION, name))
+        group = next(name for name in names if anybody.depends_on(KEEPER, GROUP, name))
+    return Process(bootstrap, name, group)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -212,7 +216,7 @@ def test_what_was_left_out_is_ended_as_it_was_by_who_is_next(
     process = left_out[case]
     assert process.is_open(), "nothing was left out: is the broker cured?"
     for doom in case.dooms:
-        with closing(Process(process.bootstrap, process.name)) as heir, pytest.raises(Died):
+        with closing(Process(process.bootstrap, process.name, process.group)) as heir, pytest.raises(Died):
             heir.begin(doom)
         time.sleep(2 * SHORT)  # in which the broker gives up what is like other transactions
     if case.late:
@@ -224,7 +228,7 @@ def test_what_was_left_out_is_ended_as_it_was_by_who_is_next(
         process.lose_the_line()
         process.commit("2", OFFSET + 1)
     else:
-        with closing(Process(process.bootstrap, process.name)) as heir:
+        with closing(Process(process.bootstrap, process.name, process.group)) as heir:
             heir.begin()
             eventually(lambda: not heir.is_open())
             assert heir.offset() == (OFFSET if case.committed else 0)
