@@ -37,7 +37,8 @@ image() {
     say "building with $with"
     # shellcheck disable=SC2086 # BUILD_ARGS are words
     "$with" "${build[@]}" ${BUILD_ARGS:-} --build-arg "REVISION=$revision" -t "$repository:build" . >&2 || give_up "the build failed"
-    id=$("$with" images --format '{{.ID}} {{.Size}}' "$repository:build" | head -1)
+    id=$("$with" images --format '{{.ID}} {{.Size}}' "$repository:build")
+    id=${id%%$'\n'*} # the first line; other names may have the same tag
     "$with" tag "$repository:build" "$repository:${id%% *}"
     say "built $repository:${id%% *}, ${id#* }, in $((SECONDS - began)) s"
     echo "${id%% *}"
