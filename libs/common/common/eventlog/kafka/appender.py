@@ -22,7 +22,7 @@ class Sends:
     def __init__(self, wire: Wire, catalog: Catalog) -> None:
         self._wire = wire
         self._catalog = catalog
-        self._producer = Producer(wire, None, 0)
+        self._producer = Producer(wire, None)
         self._sound = False  # the producer has an identity, and nothing of unknown outcome
 
     def write(self, jobs: Sequence[Job]) -> None:

@@ -25,20 +25,19 @@ Persist = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]  # how an a
 class Producer:
     """`transactional_id` None: outside of any transaction. One thread uses it."""
 
-    def __init__(self, wire: Wire, transactional_id: str | None, transaction_timeout: int) -> None:
+    def __init__(self, wire: Wire, transactional_id: str | None) -> None:
         self._wire = wire
         self._transactional_id = transactional_id
-        self._transaction_timeout = transaction_timeout
         self._sequences: dict[Place, int] = {}
         self.identity = (-1, -1)  # producer id and epoch
 
-    async def begin(self, transaction_timeout: int | None = None) -> None:
+    async def begin(self, transaction_timeout: int = 0) -> None:
         """Get an identity. With a transactional id, that fences whoever had it before and ends its transaction. Those to come
-        may take `transaction_timeout` milliseconds, or as many as ever."""
+        may take `transaction_timeout` milliseconds."""
         node = await self._wire.coordinator(TRANSACTION, self._transactional_id) if self._transactional_id else None
         request = InitProducerIdRequest(
             transactional_id=self._transactional_id,
-            transaction_timeout_ms=self._transaction_timeout if transaction_timeout is None else transaction_timeout,
+            transaction_timeout_ms=transaction_timeout,
             max_version=4,
         )
         response = await self._wire.call(node, request)

@@ -94,7 +94,7 @@ class Transactions:
         self._group = group
         self._open_places = open_places
         self._bumping = bumping
-        self._producer = Producer(wire, transactional_id, int(TIMEOUT * 1000))
+        self._producer = Producer(wire, transactional_id)
         self._ended_at = 0.0  # time.monotonic
         self._line: object = None  # the connection to the coordinator on which it said how the last one ended
         self.sound = False  # nothing is open, and nothing of unknown outcome
@@ -116,7 +116,7 @@ class Transactions:
                 last = await learn(self._wire, self._id)
                 if last is not None:
                     await self._make_up_for(last, until)
-            await self._here(self._producer.begin, until)
+            await self._here(lambda: self._producer.begin(int(TIMEOUT * 1000)), until)
         except _Elsewhere as error:
             raise errors.NotCoordinatorError(self._id) from error  # so begin again
 
